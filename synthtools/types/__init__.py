@@ -1,0 +1,82 @@
+"""The records that everything else is written in: frozen, typed, JSON in and out. They import nothing of ours."""
+
+from synthtools.types.audit import AuditedCall, AuditedEnv, ModeScore, TestCall, TestMode, ToolAudit
+from synthtools.types.call import AnsweredBy, Change, Check, Response, ToolCall, Transition
+from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, Scenario, ToolCode
+from synthtools.types.profile import PROFILES, SMALL, STANDARD, Profile
+from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.types.task import (
+    Certificate,
+    CertificateCheck,
+    SolvedTurns,
+    Task,
+    TaskWorld,
+    ToolSequence,
+    Turn,
+)
+from synthtools.types.tool import DocumentedError, Parameter, ParameterType, Tool
+from synthtools.types.trajectory import Step, StopReason, Trajectory
+from synthtools.types.usage import LedgerEntry, Usage
+from synthtools.types.verdict import (
+    AnswerValue,
+    Citation,
+    SimulationVerdict,
+    TrajectoryVerdict,
+    TurnVerdict,
+    Verdict,
+    VerdictCheck,
+    VerifyPolicy,
+)
+
+__all__ = [
+    "PROFILES",
+    "SMALL",
+    "STANDARD",
+    "AnswerValue",
+    "AnsweredBy",
+    "AuditedCall",
+    "AuditedEnv",
+    "Certificate",
+    "CertificateCheck",
+    "Change",
+    "Check",
+    "Citation",
+    "Collection",
+    "Difficulty",
+    "DocumentedError",
+    "Drop",
+    "EnvSpec",
+    "Json",
+    "JsonObject",
+    "LedgerEntry",
+    "ModeScore",
+    "Parameter",
+    "ParameterType",
+    "Profile",
+    "Record",
+    "Response",
+    "Scenario",
+    "SimulationVerdict",
+    "SolvedTurns",
+    "State",
+    "Step",
+    "StopReason",
+    "Task",
+    "TaskWorld",
+    "TestCall",
+    "TestMode",
+    "Tool",
+    "ToolAudit",
+    "ToolCall",
+    "ToolCode",
+    "ToolSequence",
+    "Trajectory",
+    "TrajectoryVerdict",
+    "Transition",
+    "Turn",
+    "TurnVerdict",
+    "Usage",
+    "Verdict",
+    "VerdictCheck",
+    "VerifyPolicy",
+]

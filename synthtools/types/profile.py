@@ -1,0 +1,99 @@
+"""Profiles: counts and lengths of a run. A profile never selects other code."""
+
+from synthtools.types.record import Record
+
+
+class Profile(Record):
+    """How much of everything a run makes, and how often it tries."""
+
+    name: str = "standard"
+    subfields: int = 5
+    """Subfields per field."""
+    scenarios: int = 5
+    """Scenarios per subfield; each becomes one environment."""
+    collections: int = 4
+    """Most collections in a state."""
+    records: int = 8
+    """Records per collection in the initial state."""
+    record_fields: int = 8
+    """Most fields of a record."""
+    tools: int = 10
+    """Tools per environment (the tool budget)."""
+    parameters: int = 8
+    """Most parameters of a tool."""
+    tool_attempts: int = 3
+    """Tries for one tool's design before its slot is given up."""
+    behaviour_rounds: int = 3
+    """Rounds of writing a tool's code; the failing case is told in the next one."""
+    certification_draws: int = 300
+    """Argument sets drawn to certify a behaviour."""
+    second_behaviour: bool = True
+    """Whether an independently written behaviour must agree."""
+    rule_calls: int = 3
+    """Test calls per tool that break a documented rule."""
+    happy_calls: int = 3
+    """Test calls per tool that should succeed."""
+    schema_calls: int = 4
+    """Test calls per tool that break the schema; made by code."""
+    reliability_threshold: float = 0.33
+    """Least share of rightly answered test calls of a tool that is kept."""
+    wilson_bound: bool = True
+    """Whether the threshold applies to the lower 95 % Wilson bound instead of the plain share."""
+    changing_tools: float = 0.4
+    """Least share of tools that change the state, in an environment."""
+    changing_tasks: float = 0.6
+    """Least share of sequences with a tool that changes the state."""
+    sequences: int = 50
+    """Tool sequences per environment."""
+    length: int = 10
+    """Tools in a sequence."""
+    candidates: int = 6
+    """Executed candidate calls offered to the evolver in a turn."""
+    evolver_tries: int = 5
+    """Tries for a turn whose arguments are not grounded in the request."""
+    solver_tries: int = 2
+    """Further tries of the solver where the request is grounded."""
+    summary_tries: int = 4
+    """Tries for the merged request of a task."""
+    second_solution: bool = True
+    """Whether an independent one-shot solution is asked for a task's certificate."""
+    distractors: int = 6
+    """Most tools beyond the needed ones in a task."""
+    samples: int = 1
+    """Rollouts per task."""
+    max_turns: int | None = None
+    """Turns of a rollout; None: max(12, 2 x gold + 2)."""
+
+
+STANDARD = Profile()
+"""For servers with a capable model."""
+
+SMALL = Profile(
+    name="small",
+    subfields=3,
+    scenarios=1,
+    collections=2,
+    records=3,
+    record_fields=4,
+    tools=4,
+    parameters=4,
+    tool_attempts=4,
+    behaviour_rounds=3,
+    certification_draws=60,
+    second_behaviour=False,
+    rule_calls=1,
+    happy_calls=2,
+    schema_calls=4,
+    wilson_bound=False,
+    sequences=6,
+    length=2,
+    candidates=3,
+    evolver_tries=3,
+    solver_tries=1,
+    summary_tries=4,
+    second_solution=False,
+    distractors=2,
+)
+"""For the embedded model: short prompts, few items, one small question at a time."""
+
+PROFILES = {profile.name: profile for profile in (STANDARD, SMALL)}

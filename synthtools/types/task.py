@@ -1,0 +1,109 @@
+"""Tasks: from tool sequences over solved turns to the rows of a corpus."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from synthtools.types.call import Response, ToolCall, Transition
+from synthtools.types.environment import Collection, ToolCode
+from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.types.tool import Tool
+from synthtools.types.verdict import AnswerValue, TurnVerdict, VerifyPolicy
+
+
+class ToolSequence(Record):
+    """Tools to be used one after another in a task."""
+
+    id: str
+    """`{env_id}_seq{NN}`; the id of the task that comes of it."""
+    env_id: str
+    tools: tuple[str, ...]
+
+
+class Turn(Record):
+    """One solved step of a task under construction."""
+
+    request: str
+    """The step's request, as a user would say it."""
+    call: ToolCall
+    response: Response
+    verdict: TurnVerdict
+
+
+class SolvedTurns(Record):
+    """A sequence whose turns (all, or a prefix) were solved one after another from one initial state."""
+
+    id: str
+    env_id: str
+    initial_state: State
+    final_state: State
+    turns: tuple[Turn, ...]
+    ended_by: str = ""
+    """Why the sequence ended before its last tool; empty where it did not."""
+
+
+class TaskWorld(Record):
+    """What is needed to run a task's tools: one row of `task_worlds.jsonl`, addressed by its content."""
+
+    env_id: str
+    tools: tuple[Tool, ...]
+    """All tools of the environment, the task's own among them."""
+    code: dict[str, ToolCode] = {}
+    collections: tuple[Collection, ...] = ()
+    now: str = "2026-01-15T09:00:00Z"
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the canonical content."""
+        raise NotImplementedError
+
+
+class CertificateCheck(Record):
+    """One property of a task that code checked."""
+
+    name: str
+    """`gold_passes`, `no_op_fails`, `dropped_calls_fail`, `altered_calls_fail`, `grounded`, `no_leak`, `replays`..."""
+    passed: bool
+    detail: str = ""
+
+
+class Certificate(Record):
+    """What is proven about a task."""
+
+    grade: Literal["certified", "recorded", "refused"]
+    """`certified`: every tool on the path is code and every check holds; `recorded`: some tool is LLM-served and the
+    checks of recorded transitions hold; `refused`: a check failed."""
+    checks: tuple[CertificateCheck, ...] = ()
+    expected_answer: tuple[AnswerValue, ...] = ()
+    variants: int = 0
+    """Broken variants of the gold solution that were run."""
+    killed: int = 0
+    """How many of them failed verification, as they should."""
+
+
+class Task(Record):
+    """A verifiable task: a request, the tools at hand, the solution and the states around it."""
+
+    id: str
+    field: str
+    summary: str
+    """The user's request."""
+    tools: tuple[Tool, ...]
+    gt_tool_calls: tuple[ToolCall, ...]
+    initial_state: State | None = None
+    final_state: State | None = None
+    world: TaskWorld | None = None
+    """From `task_worlds.jsonl`; None: not beside the file, the task is LLM-served."""
+    certificate: Certificate | None = None
+    policy: VerifyPolicy = VerifyPolicy()
+    gold: tuple[Transition, ...] = ()
+    """Recorded transitions of the gold solution."""
+    provenance: JsonObject = {}
+
+    def row(self) -> JsonObject:
+        """The row of `task_content.jsonl`: `id, field, summary, tools, gt_tool_calls, initial_state, final_state`."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Json]) -> Self:
+        """The task of a row; tools and states may be JSON strings (old rows). Raises: DataError naming the field."""
+        raise NotImplementedError
