@@ -26,6 +26,8 @@ class Collection(Record):
     """Ids are `{id_prefix}-{number}`, for example `ORD-1`."""
     fields: dict[str, Parameter]
     """Fields of a record; `references` names the collection a field points into."""
+    record: str = ""
+    """Singular noun of a record in snake_case, for example `order`; empty: the collection's name is used."""
     description: str = ""
 
     def record_schema(self) -> JsonObject:
@@ -63,6 +65,8 @@ class EnvSpec(Record):
     collections: tuple[Collection, ...] = ()
     """Empty: a state of unknown schema (imported), whose tools are answered by an LLM."""
     initial_state: State = {}
+    spare_records: dict[str, tuple[JsonObject, ...]] = {}
+    """By collection: realistic records that are not in the state, for calls that create or change one."""
     now: str = "2026-01-15T09:00:00Z"
     """The world's clock: an input of every call, never the wall clock."""
     tools: tuple[Tool, ...] = ()

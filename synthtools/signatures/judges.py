@@ -1,0 +1,72 @@
+"""What the judges are asked: about one turn of a task, and about a whole rollout."""
+
+from typing import Annotated
+
+import dspy
+from pydantic import Field, StringConstraints
+
+from synthtools.types.record import Json
+from synthtools.types.schema_from import Hidden, SchemaFrom
+
+Reason = Annotated[str, StringConstraints(max_length=240)]
+
+
+class JudgeTurn(dspy.Signature):
+    """Judge one turn of a task: can the expected call be known from the conversation, and did the actual call do it?
+
+    For every argument in question, quote the words of the request or of an earlier answer that give its value, or say
+    that it stands nowhere. The call is correct if it has the same effect as the expected one.
+    """
+
+    conversation: list[str] = dspy.InputField(desc="earlier requests, calls and answers", default=[])
+    request: str = dspy.InputField()
+    expected_call: str = dspy.InputField()
+    actual_call: str = dspy.InputField()
+    expected_response: Json = dspy.InputField()
+    actual_response: Json = dspy.InputField()
+    feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
+    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
+    citations: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
+        desc="where each argument in question comes from, with the words quoted"
+    )
+    reason: Reason = dspy.OutputField(desc="one or two sentences")
+    correct: bool = dspy.OutputField(desc="whether the actual call has the effect of the expected one")
+
+
+class JudgeSolution(dspy.Signature):
+    """Judge an independent solution of a request against the expected one.
+
+    Both were run from the same records. They are equivalent if a person who made the request would be equally served by
+    either: the same changes, the same facts told.
+    """
+
+    request: str = dspy.InputField()
+    expected_calls: list[str] = dspy.InputField()
+    actual_calls: list[str] = dspy.InputField()
+    differences: list[str] = dspy.InputField(desc="how the records differ after the two solutions")
+    feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
+    reason: Reason = dspy.OutputField(desc="one or two sentences")
+    equivalent: bool = dspy.OutputField()
+
+
+class JudgeTrajectory(dspy.Signature):
+    """Judge whether an assistant fulfilled a person's request with tools.
+
+    Align the assistant's calls with the expected ones by what they do; their order matters only where one depends on
+    another. The goal is reached if the needed calls succeeded, nothing else was changed, and the final answer tells what
+    the person asked for and claims nothing that did not happen.
+    """
+
+    request: str = dspy.InputField()
+    expected_calls: list[str] = dspy.InputField()
+    actual_calls: list[Json] = dspy.InputField(desc="calls with what the tools answered")
+    final_answer: str = dspy.InputField(default="")
+    feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
+    missing_calls: Annotated[list[Annotated[str, StringConstraints(max_length=120)]], Field(max_length=6)] = (
+        dspy.OutputField(desc="expected calls that nothing the assistant did stands for")
+    )
+    extra_calls: Annotated[list[Annotated[str, StringConstraints(max_length=120)]], Field(max_length=6)] = (
+        dspy.OutputField(desc="calls that changed something nobody asked for")
+    )
+    reason: Reason = dspy.OutputField(desc="one or two sentences")
+    goal_reached: bool = dspy.OutputField()
