@@ -1,0 +1,159 @@
+"""Behaviours: a tool as code, run only in the sandbox, one feed a call."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
+
+import orjson
+
+from synthtools.errors import BehaviourRefused, SandboxError
+from synthtools.types import Collection, Tool
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.world import dialect, sandbox
+from synthtools.world.ids import IdSeries, id_series
+from synthtools.world.state import slice_of
+
+if TYPE_CHECKING:
+    from synthtools.world.certification import Certification, Example
+
+_PRELUDE = """
+import json as _st_json
+_st_in = _st_json.loads(_st_payload)
+_st_ids = _st_in["ids"]
+def new_id(collection):
+    if collection not in _st_ids:
+        raise ValueError("new_id: this tool does not write " + repr(collection))
+    stem, number, width = _st_ids[collection]
+    _st_ids[collection][1] = number + 1
+    digits = str(number)
+    while len(digits) < width:
+        digits = "0" + digits
+    return stem + digits
+_st_state = _st_in["state"]
+_st_error = guard(_st_in["args"], _st_state, _st_in["now"])
+"""
+
+_GUARD_ONLY = '_st_json.dumps({"error": _st_error, "state": _st_state})'
+
+_WHOLE = """
+if _st_error is None:
+    _st_out = {"response": apply(_st_in["args"], _st_state, _st_in["now"]), "state": _st_state}
+else:
+    _st_out = {"error": _st_error, "state": _st_state}
+_st_json.dumps(_st_out)
+"""
+
+
+class Outcome(NamedTuple):
+    """What a behaviour made of one call. The state that went in is as it was."""
+
+    status_code: int
+    """200, or the code of the guard's error."""
+    message: str | None
+    """The guard's message, where it refused the call."""
+    data: Json
+    """What `apply` answered; None where it did not run."""
+    state: State
+    """The slice of the state afterwards, whatever the guard said."""
+
+
+class Behaviour:
+    """A tool's source: `guard(args, state, now)` decides the documented errors, `apply(args, state, now)` the rest.
+
+    `guard` returns None or `{"status_code": ..., "message": ...}`; `apply` changes `state` in place and returns the
+    response. `new_id(collection)` gives the id of a record to create. A source without `apply` decides errors only.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """Why the source may not run, one line each, as told to who wrote it; empty where it may."""
+        return tuple(dialect.problems(self.source))
+
+    @cached_property
+    def has_apply(self) -> bool:
+        """Whether the source answers calls, beyond deciding errors."""
+        self._check_source()
+        return dialect.defines(self.source, "apply")
+
+    def run(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Json],
+        state: State,
+        *,
+        now: str,
+        collections: Sequence[Collection] = (),
+        limits: sandbox.Limits = sandbox.DEFAULT_LIMITS,
+        guard_only: bool = False,
+    ) -> Outcome:
+        """Runs one call on the slice of the state that the tool declares.
+
+        Raises:
+            BehaviourRefused: The source may not run.
+            SandboxError: It crashed, ran out of its limits, or answered what is no JSON or no error record.
+        """
+        self._check_source()
+        schemas = {collection.name: collection for collection in collections}
+        part = slice_of(state, (*tool.reads, *tool.writes))
+        payload = {
+            "args": dict(arguments),
+            "state": part,
+            "now": now,
+            "ids": {name: list(_series(part[name], name, schemas.get(name))) for name in tool.writes},
+        }
+        text = sandbox.feed(
+            self.source + _PRELUDE + (_GUARD_ONLY if guard_only or not self.has_apply else _WHOLE),
+            {"_st_payload": orjson.dumps(payload).decode()},
+            limits,
+        )
+        return _outcome(text)
+
+    def certify(
+        self,
+        tool: Tool,
+        state: State,
+        examples: "Sequence[Example]" = (),
+        *,
+        collections: Sequence[Collection] = (),
+        now: str = "2026-01-15T09:00:00Z",
+        draws: int = 300,
+        seed: int = 0,
+    ) -> "Certification":
+        """Certifies guard and apply by the examples and by properties on drawn calls; see `certification`."""
+        from synthtools.world.certification import certify_behaviour
+
+        return certify_behaviour(self, tool, state, examples, collections=collections, now=now, draws=draws, seed=seed)
+
+    def _check_source(self) -> None:
+        if self.problems:
+            raise BehaviourRefused("; ".join(self.problems[:5]))
+
+
+def _series(records: Json, name: str, collection: Collection | None) -> IdSeries:
+    return id_series(name, records if isinstance(records, dict) else (), collection)
+
+
+def _outcome(text: str) -> Outcome:
+    try:
+        answer = cast("JsonObject", json.loads(text, parse_constant=_refuse_constant))
+    except ValueError as error:
+        raise SandboxError(f"the answer is no JSON: {error}") from None
+    state = cast("State", answer["state"])
+    error = answer.get("error")
+    if error is None:
+        return Outcome(200, None, answer.get("response"), state)
+    if isinstance(error, dict):
+        status, message = error.get("status_code"), error.get("message")
+        if type(status) is int and isinstance(message, str):
+            return Outcome(status, message, None, state)
+    raise SandboxError(
+        f"guard must return None or {{'status_code': int, 'message': str}}, not {json.dumps(error)[:120]}"
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

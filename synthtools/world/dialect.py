@@ -1,0 +1,243 @@
+"""The dialect of behaviours: what their source may contain, looked at before it ever runs.
+
+The sandbox contains what is dangerous. This look refuses what would make answers depend on anything but the arguments,
+the state and the clock that is passed in, and what the sandbox's interpreter does not know, each with the line and with
+what to write instead: the reader is the model that wrote the code.
+"""
+
+import ast
+from collections.abc import Iterator
+
+MAX_SOURCE = 20_000
+"""Longest source of a behaviour, in characters."""
+
+MODULES = frozenset({"json", "re", "math", "datetime", "copy", "typing"})
+"""What a behaviour may import."""
+
+ENTRY_POINTS = ("guard", "apply")
+PARAMETERS = ("args", "state", "now")
+
+RESERVED = "_st_"
+"""Prefix of the names that the sandbox's own code uses beside the source."""
+
+_STATEMENTS: dict[type[ast.AST], str] = {
+    ast.ClassDef: "classes are not available: use functions and dicts",
+    ast.AsyncFunctionDef: "async functions are not available",
+    ast.Await: "await is not available",
+    ast.AsyncFor: "async loops are not available",
+    ast.AsyncWith: "async with is not available",
+    ast.Yield: "yield is not available: build and return a list",
+    ast.YieldFrom: "yield is not available: build and return a list",
+    ast.Delete: "del is not available: use d.pop(key) or l.pop(index)",
+    ast.Global: "global is refused: nothing may outlive a call; keep data in state",
+    ast.Nonlocal: "nonlocal is refused: return the value instead",
+    ast.With: "with is not available: there are no files",
+    ast.TryStar: "except* is not available",
+}
+
+_CALLS: dict[str, str] = {
+    **dict.fromkeys(("eval", "exec", "compile", "__import__"), "running text as code is refused"),
+    **dict.fromkeys(("open", "input", "breakpoint", "exit", "quit", "help"), "there is no outside world here"),
+    **dict.fromkeys(("globals", "locals", "vars", "dir"), "looking into the interpreter is refused"),
+    **dict.fromkeys(("getattr", "setattr", "delattr", "super", "object"), "records are dicts: use d.get(key)"),
+    **dict.fromkeys(("hash", "id"), "its result differs between runs: use the record's id"),
+    "print": "printing is refused: return what matters",
+}
+
+_CLOCK = frozenset({"now", "today", "utcnow", "localtime", "gmtime", "fromtimestamp"})
+_MUTATORS = frozenset(
+    {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update"}
+    | {"setdefault", "add", "discard", "sort", "reverse"}
+)
+_ORDERED_READERS = frozenset({"list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed"})
+
+
+def problems(source: str) -> list[str]:
+    """Why a behaviour's source may not run, as `line 3: ...`, in the order of lines; empty where it may."""
+    if len(source) > MAX_SOURCE:
+        return [f"line 1: the source has {len(source)} characters; at most {MAX_SOURCE} are allowed"]
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        return [f"line {error.lineno or 1}: not Python: {error.msg}"]
+    except (ValueError, RecursionError, MemoryError) as error:
+        return [f"line 1: not Python: {type(error).__name__}"]
+    try:
+        found = [*_module_problems(tree), *_entry_problems(tree), *_tree_problems(tree)]
+    except RecursionError:
+        return ["line 1: the source is nested too deeply"]
+    return [f"line {line}: {text}" for line, text in sorted(set(found))]
+
+
+def defines(source: str, name: str) -> bool:
+    """Whether a source that may run defines a function of that name at its top level."""
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.parse(source).body)
+
+
+_Found = tuple[int, str]
+
+
+def _module_problems(tree: ast.Module) -> Iterator[_Found]:
+    """Only imports, functions, a docstring and constants that nothing changes may stand at the top level."""
+    constants: set[str] = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef() | ast.Import() | ast.ImportFrom():
+                pass
+            case ast.Expr(value=ast.Constant()):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_literal(value):
+                constants.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_literal(value):
+                constants.add(name)
+            case _:
+                yield node.lineno, "only imports, functions and constant values may stand outside functions"
+    for node in ast.walk(tree):
+        name = _mutated(node)
+        if name in constants and isinstance(node, ast.expr | ast.stmt):
+            yield node.lineno, f"module-level state is refused: {name} is changed; keep data in state"
+
+
+def _entry_problems(tree: ast.Module) -> Iterator[_Found]:
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if "guard" not in functions:
+        yield 1, "define guard(args, state, now): it returns None or {'status_code': ..., 'message': ...}"
+    for name in ENTRY_POINTS:
+        function = functions.get(name)
+        if function is not None and _parameter_names(function) != PARAMETERS:
+            yield function.lineno, f"{name} takes exactly (args, state, now)"
+
+
+def _parameter_names(function: ast.FunctionDef) -> tuple[str, ...] | None:
+    arguments = function.args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+        return None
+    return tuple(argument.arg for argument in [*arguments.posonlyargs, *arguments.args])
+
+
+def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
+    sets = _set_names(tree)
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 1)
+        if type(node) in _STATEMENTS:
+            yield line, _STATEMENTS[type(node)]
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    if alias.name not in MODULES:
+                        yield line, _import_problem(alias.name)
+            case ast.ImportFrom(module=module, names=names, level=level):
+                if level or module not in MODULES:
+                    yield line, _import_problem(module or ".")
+                elif any(alias.name == "*" for alias in names):
+                    yield line, "import names one by one, not with *"
+            case ast.FunctionDef() | ast.Lambda():
+                yield from _function_problems(node, line)
+            case ast.Attribute(attr=name):
+                if name.startswith("__"):
+                    yield line, f"attribute {name} is refused"
+                elif name in _CLOCK:
+                    yield line, f".{name} reads the clock: use the argument `now` (ISO 8601 text)"
+            case ast.Name(id=name) if name.startswith(("__", RESERVED)):
+                yield line, f"name {name} is refused"
+            case ast.Name(id="new_id", ctx=ast.Store()):
+                yield line, "new_id is given; do not define it"
+            case ast.Call(func=ast.Name(id=name)) if name in _CALLS:
+                yield line, f"{name}() is refused: {_CALLS[name]}"
+            case ast.Call(func=ast.Name(id="next"), args=[ast.GeneratorExp(), *_]):
+                yield line, "next(... for ...) is not available: use a for loop, or next(iter([... for ...]), None)"
+            case _:
+                pass
+        yield from _set_problems(node, line, sets)
+
+
+def _import_problem(module: str) -> str:
+    hint = "; use new_id(collection) for ids" if module == "uuid" else ""
+    return f"import of {module} is refused: only {', '.join(sorted(MODULES))} may be imported{hint}"
+
+
+def _function_problems(node: ast.FunctionDef | ast.Lambda, line: int) -> Iterator[_Found]:
+    if isinstance(node, ast.FunctionDef):
+        if node.decorator_list:
+            yield line, "decorators are not available"
+        if node.name == "new_id":
+            yield line, "new_id is given; do not define it"
+        if node.name.startswith(("__", RESERVED)):
+            yield line, f"name {node.name} is refused"
+    for default in [*node.args.defaults, *(value for value in node.args.kw_defaults if value is not None)]:
+        if not isinstance(default, ast.Constant | ast.UnaryOp):
+            yield line, "a default must be a plain constant: a list or dict would outlive the call"
+
+
+def _mutated(node: ast.AST) -> str | None:
+    """The name that a statement or call changes in place, or assigns again inside a container."""
+    match node:
+        case ast.Subscript(value=value, ctx=ast.Store()) | ast.Attribute(value=value, ctx=ast.Store()):
+            return _base_name(value)
+        case ast.AugAssign(target=target):
+            return _base_name(target)
+        case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in _MUTATORS:
+            return _base_name(value)
+        case _:
+            return None
+
+
+def _base_name(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _is_set(node: ast.expr, names: frozenset[str] = frozenset()) -> bool:
+    match node:
+        case ast.Set() | ast.SetComp():
+            return True
+        case ast.Call(func=ast.Name(id="set" | "frozenset")):
+            return True
+        case ast.Name(id=name):
+            return name in names
+        case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
+            return _is_set(left, names) or _is_set(right, names)
+        case _:
+            return False
+
+
+def _set_names(tree: ast.Module) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_set(value):
+                names.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_set(value):
+                names.add(name)
+            case _:
+                pass
+    return frozenset(names)
+
+
+def _set_problems(node: ast.AST, line: int, names: frozenset[str]) -> Iterator[_Found]:
+    """A set may be asked for membership and size or sorted; its order differs between runs."""
+    message = "the order of a set differs between runs: use sorted(...) or a list"
+    match node:
+        case ast.For(iter=source) | ast.Starred(value=source) if _is_set(source, names):
+            yield line, message
+        case ast.comprehension(iter=source) if _is_set(source, names):
+            yield source.lineno, message
+        case ast.Call(func=ast.Name(id=reader), args=[source, *_]) if reader in _ORDERED_READERS and _is_set(
+            source, names
+        ):
+            yield line, message
+        case ast.Call(func=ast.Attribute(attr="join" | "extend"), args=[source, *_]) if _is_set(source, names):
+            yield line, message
+        case ast.Call(func=ast.Attribute(value=source, attr="pop"), args=[]) if _is_set(source, names):
+            yield line, message
+        case _:
+            pass

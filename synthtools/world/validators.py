@@ -1,0 +1,93 @@
+"""Compiled JSON Schema validators: patterns come from models, so their length and their backtracking are bounded."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import lru_cache
+
+import jsonschema_rs
+import orjson
+
+from synthtools.errors import DataError
+from synthtools.types.record import Json, JsonObject
+
+MAX_PATTERN_LENGTH = 256
+"""Longest regular expression that is compiled, in characters."""
+
+_BACKTRACK_LIMIT = 20_000
+_REGEX_SIZE_LIMIT = 1 << 20
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE_TIME = re.compile(r"[0-9W-]+(?:T[0-9:.,]+(?:Z|[+-][0-9:]+)?)?", re.ASCII)
+
+
+def is_day(text: Json) -> bool:
+    """Whether a text is a calendar day, `YYYY-MM-DD`."""
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_date_time(text: Json) -> bool:
+    """Whether a text is an ISO 8601 date or date-time, with or without a zone."""
+    if not isinstance(text, str) or not _DATE_TIME.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def compile_schema(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
+    """The validator of a schema; equal schemas share one.
+
+    Raises:
+        DataError: The schema is malformed, or a pattern in it is too long or no regular expression.
+    """
+    return _compile(orjson.dumps(schema))
+
+
+@lru_cache(maxsize=4096)
+def _compile(schema_bytes: bytes) -> jsonschema_rs.Draft202012Validator:
+    schema: JsonObject = orjson.loads(schema_bytes)
+    for pattern in _patterns(schema):
+        if len(pattern) > MAX_PATTERN_LENGTH:
+            raise DataError(f"a pattern of {len(pattern)} characters; at most {MAX_PATTERN_LENGTH} are compiled")
+    try:
+        return jsonschema_rs.Draft202012Validator(
+            schema,
+            formats={"date-time": is_date_time, "date": is_day},
+            validate_formats=True,
+            pattern_options=jsonschema_rs.FancyRegexOptions(
+                backtrack_limit=_BACKTRACK_LIMIT, size_limit=_REGEX_SIZE_LIMIT
+            ),
+        )
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        raise DataError(f"not a usable JSON Schema: {str(error).splitlines()[0]}") from error
+
+
+def _patterns(schema: Json) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "pattern" and isinstance(value, str):
+                yield value
+            else:
+                yield from _patterns(value)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from _patterns(item)
+
+
+def first_problem(schema: JsonObject, value: Json) -> str | None:
+    """Why a value does not fit a schema, as `path: message`, or None where it does."""
+    validator = compile_schema(schema)
+    if validator.is_valid(value):
+        return None
+    error = next(iter(validator.iter_errors(value)))
+    where = "/".join(str(step) for step in error.instance_path)
+    message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
+    return f"{where}: {message}" if where else message
