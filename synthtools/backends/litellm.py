@@ -1,0 +1,173 @@
+"""Any provider LiteLLM knows, `hosted_vllm/` and `openai/` first.
+
+LiteLLM is imported at the first call, off the event loop, without its network look-up of prices.
+"""
+
+import asyncio
+import importlib
+import itertools
+import os
+import socket
+from typing import Any
+
+from synthtools.backends.retries import Transient, with_retries, with_retries_async
+from synthtools.backends.spec import ModelSpec
+from synthtools.errors import ContextTooSmall, ModelUnreachable, ProviderError
+from synthtools.types.record import Json, JsonObject
+
+KEYLESS = frozenset({"openai", "hosted_vllm"})
+"""Prefixes whose servers of one's own need no key; the client insists on one."""
+
+_UNREACHABLE = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "ConnectError", "ConnectTimeout"})
+
+
+def load_litellm() -> Any:
+    """LiteLLM, set up before its import reads the environment."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_TELEMETRY", "False")
+    litellm = importlib.import_module("litellm")
+    litellm.suppress_debug_info = True
+    litellm.drop_params = False
+    return litellm
+
+
+class LiteLLMTransport:
+    """Chat completions through LiteLLM; several addresses take turns, and a retry goes to the next one."""
+
+    structured = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.model = spec.name
+        self._spec = spec
+        self._turn = itertools.count()
+
+    def send(self, body: JsonObject) -> JsonObject:
+        """The completion of a body. Raises: ModelUnreachable, ContextTooSmall, ProviderError."""
+        litellm = load_litellm()
+
+        def attempt() -> JsonObject:
+            base, arguments = self._arguments(body)
+            try:
+                return _completion(litellm.completion(**arguments), base)
+            except Exception as error:
+                raise self._typed(error, base) from error
+
+        return with_retries(attempt)
+
+    async def asend(self, body: JsonObject) -> JsonObject:
+        """As `send`, on the running event loop."""
+        litellm = await asyncio.to_thread(load_litellm)
+
+        async def attempt() -> JsonObject:
+            base, arguments = self._arguments(body)
+            try:
+                return _completion(await litellm.acompletion(**arguments), base)
+            except Exception as error:
+                raise self._typed(error, base) from error
+
+        return await with_retries_async(attempt)
+
+    def state(self) -> JsonObject:
+        """Settings without keys, which come from the environment only."""
+        return self._spec.to_json()
+
+    def _arguments(self, body: JsonObject) -> tuple[str, dict[str, Any]]:
+        bases = self._spec.api_bases
+        base = bases[next(self._turn) % len(bases)] if bases else ""
+        arguments: dict[str, Any] = {
+            **body,
+            **self._spec.settings,
+            "model": self.model,
+            "timeout": self._spec.timeout,
+            "num_retries": 0,
+            "max_retries": 0,
+            "caching": False,
+        }
+        if base:
+            arguments["api_base"] = base
+            if self._spec.prefix in KEYLESS:
+                arguments["api_key"] = os.environ.get(f"{self._spec.prefix.upper()}_API_KEY") or "none"
+        return base, arguments
+
+    def _typed(self, error: Exception, base: str) -> Exception:
+        """Our error for LiteLLM's, judged by class, status and what caused it, never by wording."""
+        litellm = load_litellm()
+        where = f"{self.model} at {base}" if base else self.model
+        status = getattr(error, "status_code", None)
+        causes = _causes(error)
+        if any(type(cause).__name__ in _UNREACHABLE for cause in causes) or any(
+            isinstance(cause, (ConnectionRefusedError, socket.gaierror)) for cause in causes
+        ):
+            return Transient(ModelUnreachable(f"nothing answers for {where}: {_reason(causes)}"), "unreachable")
+        if isinstance(error, litellm.ContextWindowExceededError):
+            return ContextTooSmall(f"{where}: the prompt does not fit the model's context: {_line(error)}")
+        if isinstance(error, litellm.Timeout):
+            return Transient(ProviderError(f"{where}: no answer within {self._spec.timeout:g} s"), "slow")
+        if isinstance(error, litellm.NotFoundError):
+            return ModelUnreachable(f"{where}: there is no such model there: {_line(error)}")
+        if isinstance(error, litellm.RateLimitError):
+            return Transient(ProviderError(f"{where}: too many requests: {_line(error)}"), "busy", _retry_after(causes))
+        failed = f"{where}: {_line(error)}"
+        if isinstance(
+            error, (litellm.APIConnectionError, litellm.ServiceUnavailableError, litellm.InternalServerError)
+        ):
+            return Transient(ProviderError(failed), "busy", _retry_after(causes))
+        if isinstance(status, int) and status >= 500:
+            return Transient(ProviderError(failed), "busy", _retry_after(causes))
+        return ProviderError(failed)
+
+
+def _completion(answer: Any, base: str) -> JsonObject:
+    choices = answer.choices
+    if not choices:
+        raise ProviderError("the server answered without choices")
+    message = choices[0].message
+    usage = getattr(answer, "usage", None)
+    details = getattr(usage, "prompt_tokens_details", None)
+    cached = getattr(details, "cached_tokens", None) or 0
+    content: Json = message.content or ""
+    return {
+        "model": answer.model or "",
+        "replica": base,
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": content},
+            "finish_reason": choices[0].finish_reason or "stop",
+        }],
+        "usage": {
+            "prompt_tokens": getattr(usage, "prompt_tokens", 0) or 0,
+            "completion_tokens": getattr(usage, "completion_tokens", 0) or 0,
+            "prompt_tokens_details": {"cached_tokens": cached},
+        },
+    }  # fmt: skip
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and len(causes) < 12:
+        causes.append(current)
+        current = current.__cause__ or current.__context__
+    return causes
+
+
+def _retry_after(causes: list[BaseException]) -> float | None:
+    for cause in causes:
+        headers = getattr(getattr(cause, "response", None), "headers", None) or {}
+        value = headers.get("retry-after")
+        if value is not None:
+            try:
+                return max(0.0, float(value))
+            except ValueError:
+                return None  # an HTTP date: the ordinary wait will do
+    return None
+
+
+def _reason(causes: list[BaseException]) -> str:
+    refused = next((cause for cause in causes if isinstance(cause, OSError) and cause.strerror), None)
+    return str(getattr(refused, "strerror", "")) or _line(causes[-1])
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else text[:297] + "..."

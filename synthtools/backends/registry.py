@@ -1,0 +1,182 @@
+"""From a model string to a `dspy.LM`, and into a DSPy context with the adapter.
+
+`prefix/rest` selects a backend by its prefix: ours (`embedded/`, `scripted/`), a registered one, or any provider of
+LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from synthtools.backends.spec import ModelSpec
+from synthtools.errors import ConfigError
+from synthtools.types.record import Json, JsonObject
+
+if TYPE_CHECKING:
+    import dspy
+
+    from synthtools.backends.adapter import SynthAdapter
+    from synthtools.backends.engine import Calls
+    from synthtools.backends.wire import Transport
+
+Factory: TypeAlias = "Callable[[ModelSpec], Transport]"
+"""Makes the transport of a model string; raises ConfigError for settings it does not have."""
+
+ENTRY_POINTS = "synthtools.backends"
+"""Group under which installed packages register backends: the entry point's name is the prefix."""
+
+_SAMPLING = frozenset({"top_k", "stop", "frequency_penalty", "presence_penalty"})
+"""Settings sent with every request, whatever the backend."""
+
+
+def _embedded(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.embedded import EmbeddedTransport
+
+    return EmbeddedTransport(spec)
+
+
+def _scripted(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.scripted import ScriptedTransport
+
+    return ScriptedTransport(spec)
+
+
+def _litellm(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.litellm import LiteLLMTransport
+
+    return LiteLLMTransport(spec)
+
+
+_factories: dict[str, Factory] = {
+    "embedded": _embedded,
+    "scripted": _scripted,
+    "hosted_vllm": _litellm,
+    "openai": _litellm,
+}
+
+
+def register_backend(prefix: str, factory: Factory) -> None:
+    """Makes `prefix/...` a model string. Raises: ConfigError if the prefix is taken by another factory."""
+    if _factories.setdefault(prefix, factory) is not factory:
+        raise ConfigError(f"the model prefix {prefix}/ is taken")
+
+
+def build_lm(
+    name: str,
+    *,
+    api_base: str | Sequence[str] | None = None,
+    temperature: float | None = 0.2,
+    top_p: float | None = 0.95,
+    seed: int | None = 0,
+    max_tokens: int | None = None,
+    timeout: float | None = None,
+    concurrency: int | None = None,
+    **settings: Json,
+) -> "dspy.LM":
+    """A `dspy.LM` on one of our engines: DSPy's cache and retries are off, every setting goes on the wire.
+
+    Args:
+        name: `prefix/rest`.
+        api_base: Address of the server, or several that take turns.
+        temperature: Sampling temperature; None: not sent.
+        top_p: Nucleus sampling; None: not sent.
+        seed: Seed of the first try; a call's own `config={"seed": n}` goes before it.
+        max_tokens: Most tokens of an answer; None: the backend's own limit.
+        timeout: Seconds for one try of a call; None: the backend's own.
+        concurrency: Most calls in flight at once; None: the backend's own.
+        **settings: `top_k`, `stop`, penalties, and what the backend itself takes.
+
+    Raises: ConfigError for an unknown prefix or setting.
+    """
+    import dspy
+    from dspy.utils.exceptions import LMConfigurationError
+
+    from synthtools.backends.engine import AsyncEngine, SyncEngine
+
+    sampling = {key: value for key, value in settings.items() if key in _SAMPLING}
+    spec = ModelSpec(
+        name=name,
+        api_bases=(api_base,) if isinstance(api_base, str) else tuple(api_base or ()),
+        timeout=timeout,
+        concurrency=concurrency,
+        settings={key: value for key, value in settings.items() if key not in _SAMPLING},
+    )
+    calls = _calls(spec)
+    known: dict[str, Any] = {"top_p": top_p, "seed": seed, **sampling}
+    try:
+        return dspy.LM(
+            name,
+            engine=SyncEngine(calls),
+            async_engine=AsyncEngine(calls),
+            cache=False,
+            num_retries=0,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            **{key: value for key, value in known.items() if value is not None},
+        )
+    except (LMConfigurationError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+@contextmanager
+def model(name: str, **settings: Any) -> "Iterator[dspy.LM]":
+    """Sets LM and adapter for a block: `with st.model("hosted_vllm/qwen", api_base="http://...") as lm:`.
+
+    Takes the settings of `build_lm`. Local to the thread or task and those started from it. DSPy's history and trace
+    are off inside, since both grow with every call; an optimizer turns on what it needs.
+    """
+    import dspy
+
+    lm = build_lm(name, **settings)
+    with dspy.context(lm=lm, adapter=adapter(), trace=None, disable_history=True):
+        yield lm
+
+
+def configure(name: str, **settings: Any) -> "dspy.LM":
+    """As `model`, for the rest of the session: notebooks and scripts."""
+    import dspy
+
+    lm = build_lm(name, **settings)
+    dspy.configure(lm=lm, adapter=adapter(), trace=None, disable_history=True)
+    return lm
+
+
+@lru_cache(maxsize=1)
+def adapter() -> "SynthAdapter":
+    """The adapter that all models of ours share, with its caches of prompts and schemas."""
+    from synthtools.backends.adapter import SynthAdapter
+
+    return SynthAdapter()
+
+
+def calls_from_state(state: JsonObject) -> "Calls":
+    """The calls of a saved engine. Raises: ConfigError if its backend is not there."""
+    return _calls(ModelSpec.model_validate(state))
+
+
+def _calls(spec: ModelSpec) -> "Calls":
+    from synthtools.backends.engine import Calls
+
+    return Calls(_factory(spec)(spec), spec.concurrency)
+
+
+def _factory(spec: ModelSpec) -> Factory:
+    if not spec.prefix or not spec.path:
+        raise ConfigError(f"{spec.name!r} is not a model: write prefix/name, for example {_examples()}")
+    if spec.prefix in _factories:
+        return _factories[spec.prefix]
+    for entry in entry_points(group=ENTRY_POINTS, name=spec.prefix):
+        return _factories.setdefault(spec.prefix, entry.load())
+    from synthtools.backends.litellm import load_litellm
+
+    if spec.prefix in {str(getattr(provider, "value", provider)) for provider in load_litellm().provider_list}:
+        return _factories.setdefault(spec.prefix, _litellm)
+    installed = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
+    prefixes = ", ".join(f"{prefix}/" for prefix in sorted({*_factories, *installed}))
+    raise ConfigError(f"{spec.name}: no backend {spec.prefix}/; there are {prefixes} and every provider of LiteLLM")
+
+
+def _examples() -> str:
+    return "embedded/qwen2.5-coder-1.5b or hosted_vllm/NAME with --api-base"

@@ -1,0 +1,78 @@
+"""Who is asking: the stage, item and role that a model call is made for, local to the task or thread."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from synthtools.backends.ledger import Journal, LedgerSink
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the calls in a block belong to."""
+
+    stage: str = ""
+    item: str = ""
+    role: str = ""
+    """Name of the role; empty: the signature's name is used."""
+    attempt: int = 0
+    """How often this role has tried for this item; part of the journal's key."""
+    journal: Journal | None = None
+    """Answers to replay; None: every call is made."""
+    ledger: LedgerSink | None = None
+    before_call: Callable[[], None] | None = None
+    """Called before each paid call; may raise BudgetExceeded."""
+
+
+_scope: ContextVar[Scope] = ContextVar("synthtools_scope", default=Scope())
+
+
+def current_scope() -> Scope:
+    """The scope of the running task or thread."""
+    return _scope.get()
+
+
+def current_role() -> str:
+    """The role that is asking; empty outside of `role(...)`."""
+    return _scope.get().role
+
+
+@contextmanager
+def scope(
+    *,
+    stage: str | None = None,
+    item: str | None = None,
+    journal: Journal | None = None,
+    ledger: LedgerSink | None = None,
+    before_call: Callable[[], None] | None = None,
+) -> Iterator[Scope]:
+    """Attributes the model calls of a block; what is not given is kept from the scope around it."""
+    outer = _scope.get()
+    inner = replace(
+        outer,
+        stage=outer.stage if stage is None else stage,
+        item=outer.item if item is None else item,
+        journal=outer.journal if journal is None else journal,
+        ledger=outer.ledger if ledger is None else ledger,
+        before_call=outer.before_call if before_call is None else before_call,
+    )
+    with _entered(inner):
+        yield inner
+
+
+@contextmanager
+def role(name: str, attempt: int = 0) -> Iterator[Scope]:
+    """Names the role and the attempt of the model calls of a block."""
+    inner = replace(_scope.get(), role=name, attempt=attempt)
+    with _entered(inner):
+        yield inner
+
+
+@contextmanager
+def _entered(inner: Scope) -> Iterator[None]:
+    token = _scope.set(inner)
+    try:
+        yield
+    finally:
+        _scope.reset(token)

@@ -1,0 +1,38 @@
+"""A model string with its connection settings, as a backend's factory takes it."""
+
+from collections.abc import Iterable
+
+from synthtools.errors import ConfigError
+from synthtools.types.record import Json, Record
+
+
+class ModelSpec(Record):
+    """What is needed to reach a model; holds no secret (keys come from the environment)."""
+
+    name: str
+    """The whole model string, `prefix/rest`."""
+    api_bases: tuple[str, ...] = ()
+    timeout: float | None = None
+    """Seconds for one try of one call; None: the backend's own."""
+    concurrency: int | None = None
+    """Most calls in flight; None: the backend's own."""
+    settings: dict[str, Json] = {}
+    """Settings of the backend itself, for example `n_ctx` of `embedded/`."""
+
+    @property
+    def prefix(self) -> str:
+        """What selects the backend."""
+        return self.name.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """The model's name within the backend."""
+        return self.name.partition("/")[2]
+
+    def only(self, known: Iterable[str]) -> None:
+        """Raises ConfigError for a setting that the backend does not have."""
+        accepted = sorted(known)
+        unknown = sorted(set(self.settings) - set(accepted))
+        if unknown:
+            takes = ", ".join(accepted) or "none"
+            raise ConfigError(f"{self.name}: unknown setting {', '.join(unknown)}; settings of {self.prefix}/: {takes}")

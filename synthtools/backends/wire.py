@@ -1,0 +1,139 @@
+"""The one shape all transports speak: an OpenAI chat body in, a chat completion out."""
+
+import hashlib
+from typing import Any, Protocol, cast
+
+import orjson
+from dspy.lm15 import Message, Request, Response, response_from_openai_chat
+
+from synthtools.errors import ConfigError
+from synthtools.types.record import Json, JsonObject
+from synthtools.types.usage import Usage
+
+
+class Transport(Protocol):
+    """One way to reach a model. Made once a model, used from any thread and event loop at once.
+
+    `send` and `asend` take a chat body without its model, and give a chat completion with one choice. They retry what
+    is transient within their own bounds and raise ModelUnreachable, ContextTooSmall or ProviderError.
+    """
+
+    model: str
+    """The model string the user gave."""
+    structured: bool
+    """Whether a JSON Schema in `response_format` binds the answer; if not, the schema is told in the prompt."""
+
+    def send(self, body: JsonObject) -> JsonObject:
+        """The completion of a body, blocking the thread."""
+        ...
+
+    async def asend(self, body: JsonObject) -> JsonObject:
+        """The completion of a body, without blocking the event loop."""
+        ...
+
+    def state(self) -> JsonObject:
+        """What rebuilds this transport: settings of `build_lm`, without secrets."""
+        ...
+
+
+def chat_body(request: Request) -> JsonObject:
+    """The body of a chat request, without its model. Raises: ConfigError for what is not text."""
+    config = request.config
+    messages: list[Json] = []
+    if request.system is not None:
+        messages.append({"role": "system", "content": _text(request.system)})
+    messages += [_message(message) for message in request.messages]
+    body: JsonObject = {"messages": messages}
+    for key in ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty"):
+        value = getattr(config, key)
+        if value is not None:
+            body[key] = value
+    if config.stop:
+        body["stop"] = list(config.stop)
+    shape = config.response_format
+    if shape is not None:
+        body["response_format"] = {"type": "json_object"} if shape["type"] == "json_object" else {
+            "type": "json_schema",
+            "json_schema": {key: value for key, value in shape.items() if key != "type"},
+        }  # fmt: skip
+    if request.tools or config.tool_choice is not None:
+        raise ConfigError("this library asks for tool calls as JSON answers; native tool calling is not sent")
+    body.update(cast(JsonObject, config.extensions or {}))
+    return body
+
+
+def body_key(role: str, model: str, attempt: int, body: JsonObject) -> str:
+    """SHA-256 (hex) of what an answer depends on; the order of keys in a schema counts, elsewhere it is fixed here."""
+    return hashlib.sha256(orjson.dumps([role, model, attempt, body])).hexdigest()
+
+
+def schema_title(body: JsonObject) -> str:
+    """Name of the schema a body asks for: the signature's; empty where it asks for none."""
+    shape = body.get("response_format")
+    named = shape.get("json_schema") if isinstance(shape, dict) else None
+    return str(named.get("name") or "") if isinstance(named, dict) else ""
+
+
+def trimmed(completion: JsonObject) -> JsonObject:
+    """The parts of a completion that are used, as they are journalled."""
+    choices = completion.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else {}
+    choice = first if isinstance(first, dict) else {}
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    return {
+        "model": completion.get("model") or "",
+        "choices": [{
+            "index": 0,
+            "message": {"role": "assistant", "content": content or ""},
+            "finish_reason": choice.get("finish_reason") or "stop",
+        }],
+        "usage": completion.get("usage") or {},
+    }  # fmt: skip
+
+
+def completion_usage(completion: JsonObject) -> Usage:
+    """Tokens of a completion; what the server does not report is 0."""
+    usage = completion.get("usage")
+    if not isinstance(usage, dict):
+        return Usage(calls=1)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        calls=1,
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        cached_tokens=_count(cached),
+        completion_tokens=_count(usage.get("completion_tokens")),
+    )
+
+
+def finish_reason(completion: JsonObject) -> str:
+    """Why the model stopped: `stop`, `length`, ..."""
+    choices = completion.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return str(choice.get("finish_reason") or "stop") if isinstance(choice, dict) else "stop"
+
+
+def to_response(completion: JsonObject, model: str) -> Response:
+    """A trimmed completion as DSPy takes it."""
+    return response_from_openai_chat({**completion, "model": completion.get("model") or model}, model=model)
+
+
+def _count(value: Json) -> int:
+    return int(value) if isinstance(value, (int, float)) else 0
+
+
+def _message(message: Message) -> JsonObject:
+    role = "system" if message.role == "developer" else message.role
+    return {"role": role, "content": _text(message.parts)}
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    texts: list[str] = []
+    for part in content:
+        if part.type != "text":
+            raise ConfigError(f"a prompt holds a {part.type} part; only text is sent")
+        texts.append(part.text)
+    return "".join(texts)
