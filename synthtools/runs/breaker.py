@@ -1,0 +1,36 @@
+"""When to give up on a model: the circuit breaker of a run."""
+
+from synthtools.errors import ModelUnreachable, ProviderError
+from synthtools.runs.item import Item
+
+
+class Breaker:
+    """Counts failures of the provider in a row, of one kind; quality verdicts and other failures break the row."""
+
+    def __init__(self, limit: int) -> None:
+        """Trips after `limit` in a row, or at the first where nothing was ever answered at the address."""
+        self._limit = limit
+        self._answered = False
+        self._kind: type[ProviderError] | None = None
+        self._items: list[Item] = []
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items of the row: no fault of theirs."""
+        return tuple(self._items)
+
+    def answered(self) -> None:
+        """Notes that the model answered."""
+        self._answered = True
+        self._kind = None
+        self._items.clear()
+
+    def failed(self, item: Item, error: ProviderError) -> bool:
+        """Notes a failure of the provider. Returns whether the run must stop."""
+        if type(error) is not self._kind:
+            self._kind = type(error)
+            self._items.clear()
+        self._items.append(item)
+        if isinstance(error, ModelUnreachable) and not self._answered:
+            return True
+        return len(self._items) >= self._limit

@@ -1,0 +1,77 @@
+"""Executors: they call a stage's program on an item. The scheduler decides which item; the driver alone writes."""
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from synthtools.backends.scope import scope
+from synthtools.runs.item import Item
+from synthtools.runs.journal import ItemJournal, RunLedger
+from synthtools.runs.stages import Inputs, Program, Stage
+from synthtools.runs.store import Store
+
+
+class Executor(Protocol):
+    """Where programs run."""
+
+    async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
+        """The record of an item.
+
+        Args:
+            stage: The stage whose program does it.
+            item: Whom the calls belong to.
+            inputs: The program's keyword arguments.
+            variation: Added to the seed: other than 0 where the same question must get another answer.
+
+        Raises:
+            SynthToolsError: as the program does.
+        """
+        ...
+
+
+class LocalExecutor:
+    """Runs programs in this process and event loop, every call journaled and accounted for in the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: RunLedger,
+        programs: Callable[[Stage], Program],
+        *,
+        before_call: Callable[[], None] | None = None,
+        varied: Callable[[int], AbstractContextManager[object]] | None = None,
+    ) -> None:
+        """Sets up the executor.
+
+        Args:
+            store: Takes journal and ledger.
+            ledger: Counts what is paid.
+            programs: A stage's program, asked for once a stage.
+            before_call: Called before each paid call; may raise BudgetExceeded.
+            varied: A block in which the model's seed is that much further on.
+        """
+        self._store = store
+        self._ledger = ledger
+        self._make = programs
+        self._programs: dict[str, Program] = {}
+        self._before_call = before_call
+        self._varied = varied
+
+    async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
+        """Runs the program in the item's scope."""
+        if stage.name not in self._programs:
+            self._programs[stage.name] = self._make(stage)
+        with contextlib.ExitStack() as blocks:
+            blocks.enter_context(
+                scope(
+                    stage=stage.name,
+                    item=item.id,
+                    journal=ItemJournal(self._store, item),
+                    ledger=self._ledger,
+                    before_call=self._before_call,
+                )
+            )
+            if variation and self._varied is not None:
+                blocks.enter_context(self._varied(variation))
+            return await self._programs[stage.name].acall(**inputs)

@@ -1,0 +1,120 @@
+"""What a run keeps of its model calls: answers until their item commits, and the account of every paid call."""
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol, TypeVar, cast
+
+import orjson
+
+from synthtools.runs.item import Item
+from synthtools.types.record import JsonObject
+from synthtools.types.usage import LedgerEntry, Usage
+
+T = TypeVar("T")
+
+
+class JournalStore(Protocol):
+    """What the journal and the ledger need of a store."""
+
+    def submit(self, operation: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+        """Queues a write."""
+        ...
+
+    def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Runs a small query."""
+        ...
+
+
+class ItemJournal:
+    """The journal of one item: answers that are kept until the item's record commits.
+
+    An answer is on its way to the file when `put` returns, and in it before the item's next `get`: a process killed at
+    any moment repeats at most the calls that were in flight, while answers of many items share a commit.
+    """
+
+    def __init__(self, store: JournalStore, item: Item) -> None:
+        self._store = store
+        self._item = item
+        self._pending: list[Future[object]] = []
+
+    def get(self, key: str) -> JsonObject | None:
+        """The answer under a key. Raises: RunError where an earlier answer could not be written."""
+        while self._pending:
+            self._pending.pop().result()
+        found = self._store.rows(
+            "SELECT answer FROM journal WHERE stage = ? AND item = ? AND key = ?", (*self._item.key, key)
+        )
+        return cast(JsonObject, orjson.loads(zlib.decompress(cast(bytes, found[0][0])))) if found else None
+
+    def put(self, key: str, answer: JsonObject) -> None:
+        """Keeps an answer."""
+        values = (*self._item.key, key, zlib.compress(orjson.dumps(answer), 1))
+        self._pending.append(
+            self._store.submit(
+                lambda connection: connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)
+            )
+        )
+
+
+class RunLedger:
+    """Writes every paid call into the run, and knows what the run has cost so far."""
+
+    def __init__(self, store: JournalStore) -> None:
+        self._store = store
+        self._usage = total_usage(store)
+
+    @property
+    def usage(self) -> Usage:
+        """What the run's calls have cost, over all its processes."""
+        return self._usage
+
+    def write(self, entry: LedgerEntry) -> None:
+        """Records a call; returns at once."""
+        self._usage = self._usage + Usage(
+            calls=1,
+            prompt_tokens=entry.prompt_tokens,
+            cached_tokens=entry.cached_tokens,
+            completion_tokens=entry.completion_tokens,
+        )
+        values = (
+            *(entry.stage, entry.item, entry.role, entry.model, entry.replica, entry.attempt),
+            *(entry.prompt_tokens, entry.cached_tokens, entry.completion_tokens, entry.seconds, entry.outcome),
+        )
+        self._store.submit(
+            lambda connection: connection.execute(
+                "INSERT INTO ledger (stage, item, role, model, replica, attempt, prompt_tokens, cached_tokens, "
+                "completion_tokens, seconds, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+        )
+
+
+_COUNTS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+_SUMS = "count(*), " + ", ".join(f"coalesce(sum({count}), 0)" for count in _COUNTS)
+
+
+class Rows(Protocol):
+    """Anything that can be asked for rows."""
+
+    def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """Runs a small query."""
+        ...
+
+
+def total_usage(store: Rows) -> Usage:
+    """What all calls of a run have cost."""
+    return _usage(store.rows(f"SELECT {_SUMS} FROM ledger")[0])
+
+
+def usage_by(store: Rows, *columns: str) -> list[tuple[tuple[str, ...], Usage]]:
+    """What a run's calls have cost, by columns of the ledger (`stage`, `role`, `model`, `outcome`)."""
+    listed = ", ".join(columns)
+    found = store.rows(f"SELECT {_SUMS}, {listed} FROM ledger GROUP BY {listed} ORDER BY {listed}")
+    return [(tuple(str(part) for part in row[4:]), _usage(row)) for row in found]
+
+
+def _usage(row: tuple[object, ...]) -> Usage:
+    calls, prompt, cached, completion = cast("tuple[int, int, int, int]", row[:4])
+    return Usage(calls=calls, prompt_tokens=prompt, cached_tokens=cached, completion_tokens=completion)

@@ -1,0 +1,36 @@
+"""One process a run: a lock file beside the store that says who holds it."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from synthtools.errors import RunError
+
+
+class RunLock:
+    """Holds a run's lock for as long as its block lasts; the kernel frees it when the process dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "run.lock"
+        self._lock = FileLock(self._path)
+
+    def __enter__(self) -> Self:
+        """Takes the lock at once. Raises: RunError with the holder's process id where the run is in use."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            holder = self._path.read_text(encoding="utf-8", errors="replace").strip()
+            who = f"process {holder}" if holder.isdigit() else "another process"
+            raise RunError(f"the run {self._path.parent} is in use by {who}: wait for it, or end it") from None
+        except OSError as error:
+            raise RunError(f"the run folder {self._path.parent} cannot be written: {error.strerror}") from error
+        self._path.write_text(str(os.getpid()), encoding="utf-8")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
