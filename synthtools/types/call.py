@@ -2,6 +2,7 @@
 
 from typing import Literal, Self
 
+from synthtools.types.call_syntax import read_call, write_call
 from synthtools.types.record import Json, JsonObject, Record
 
 AnsweredBy = Literal["gate", "code", "model", "simulator_failure"]
@@ -20,11 +21,12 @@ class ToolCall(Record):
 
         Raises: ToolCallSyntaxError, with the position where reading stopped.
         """
-        raise NotImplementedError
+        name, arguments = read_call(text)
+        return cls(name=name, arguments=arguments)
 
     def __str__(self) -> str:
         """The one syntax we write: `Name(a=1, b='x')`, with Python literals; `parse(str(call)) == call`."""
-        raise NotImplementedError
+        return write_call(self.name, self.arguments)
 
 
 class Check(Record):

@@ -2,8 +2,10 @@
 
 from typing import Literal
 
+from synthtools.types.names import Id
+from synthtools.types.parameter import Parameter, closed_object
 from synthtools.types.record import JsonObject, Record, State
-from synthtools.types.tool import Parameter, Tool
+from synthtools.types.tool import Tool
 
 Difficulty = Literal["easy", "medium", "hard"]
 
@@ -32,7 +34,7 @@ class Collection(Record):
 
     def record_schema(self) -> JsonObject:
         """JSON Schema of one record; closed."""
-        raise NotImplementedError
+        return closed_object(self.fields)
 
 
 class ToolCode(Record):
@@ -58,7 +60,7 @@ class Drop(Record):
 class EnvSpec(Record):
     """An environment: tools over a populated state, ready for an audit and for tasks."""
 
-    id: str
+    id: Id
     """`{field_slug}_spec_{NNN}`; safe as a file name."""
     scenario: Scenario
     difficulty: Difficulty = "easy"

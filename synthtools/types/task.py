@@ -1,10 +1,13 @@
 """Tasks: from tool sequences over solved turns to the rows of a corpus."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal, Self
 
 from synthtools.types.call import Response, ToolCall, Transition
+from synthtools.types.canonical import check_json, content_hash
 from synthtools.types.environment import Collection, ToolCode
+from synthtools.types.names import Id
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.tool import Tool
 from synthtools.types.verdict import AnswerValue, TurnVerdict, VerifyPolicy
@@ -13,7 +16,7 @@ from synthtools.types.verdict import AnswerValue, TurnVerdict, VerifyPolicy
 class ToolSequence(Record):
     """Tools to be used one after another in a task."""
 
-    id: str
+    id: Id
     """`{env_id}_seq{NN}`; the id of the task that comes of it."""
     env_id: str
     tools: tuple[str, ...]
@@ -32,7 +35,7 @@ class Turn(Record):
 class SolvedTurns(Record):
     """A sequence whose turns (all, or a prefix) were solved one after another from one initial state."""
 
-    id: str
+    id: Id
     env_id: str
     initial_state: State
     final_state: State
@@ -51,10 +54,10 @@ class TaskWorld(Record):
     collections: tuple[Collection, ...] = ()
     now: str = "2026-01-15T09:00:00Z"
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) of the canonical content."""
-        raise NotImplementedError
+        return content_hash(self.to_json())
 
 
 class CertificateCheck(Record):
@@ -83,7 +86,7 @@ class Certificate(Record):
 class Task(Record):
     """A verifiable task: a request, the tools at hand, the solution and the states around it."""
 
-    id: str
+    id: Id
     field: str
     summary: str
     """The user's request."""
@@ -100,10 +103,28 @@ class Task(Record):
     provenance: JsonObject = {}
 
     def row(self) -> JsonObject:
-        """The row of `task_content.jsonl`: `id, field, summary, tools, gt_tool_calls, initial_state, final_state`."""
-        raise NotImplementedError
+        """The row of `task_content.jsonl`: `id, field, summary, tools, gt_tool_calls, initial_state, final_state`.
+
+        Raises: StateError, if a state cannot be written as JSON.
+        """
+        check_json(self.initial_state)
+        check_json(self.final_state)
+        return {
+            "id": self.id,
+            "field": self.field,
+            "summary": self.summary,
+            "tools": [tool.to_wire() for tool in self.tools],
+            "gt_tool_calls": [str(call) for call in self.gt_tool_calls],
+            "initial_state": self.initial_state,
+            "final_state": self.final_state,
+        }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Json]) -> Self:
-        """The task of a row; tools and states may be JSON strings (old rows). Raises: DataError naming the field."""
-        raise NotImplementedError
+        """The task of a row; tools and states may be JSON strings (old rows). Raises: DataError naming the field.
+
+        Tools that are not in the form we write are normalised as the reference's are, and calls follow the new names.
+        """
+        from synthtools.types.task_row import read_row
+
+        return cls(**read_row(row))

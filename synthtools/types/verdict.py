@@ -6,7 +6,6 @@ from synthtools.errors import FailureCause
 from synthtools.types.call import ToolCall
 from synthtools.types.record import Json, Record
 
-
 SimulationJudgement = Literal[
     "correct", "should_success_got_error", "should_error_got_success", "inappropriate_response"
 ]
