@@ -45,13 +45,14 @@ def content_hash(value: object) -> str:
 
 def same_json(left: object, right: object) -> bool:
     """Whether two JSON values are equal with their types: 1, 1.0 and True all differ; key order does not matter."""
+    alike = type(left) is type(right)
     if isinstance(left, dict) and isinstance(right, dict):
         a, b = cast("dict[str, object]", left), cast("dict[str, object]", right)
         return len(a) == len(b) and all(key in b and same_json(item, b[key]) for key, item in a.items())
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         xs, ys = cast("Sequence[object]", left), cast("Sequence[object]", right)
         return len(xs) == len(ys) and all(same_json(x, y) for x, y in zip(xs, ys, strict=True))
-    return type(cast("object", left)) is type(cast("object", right)) and left == right
+    return alike and left == right
 
 
 def _scan(value: object, path: str, depth: int) -> bool:

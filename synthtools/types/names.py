@@ -26,9 +26,14 @@ def slug(text: str) -> str:
     return words or f"x{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
+def is_id(text: str) -> bool:
+    """Whether a text may be the id of a stored record: safe as a file name on any system."""
+    return _ID.fullmatch(text) is not None and not text.endswith(".") and not _RESERVED.fullmatch(text)
+
+
 def check_id(text: str) -> str:
-    """The id itself, where it is safe as a file name on any system. Raises: DataError."""
-    if _ID.fullmatch(text) and not text.endswith(".") and not _RESERVED.fullmatch(text):
+    """The id itself, where it is safe as a file name. Raises: DataError."""
+    if is_id(text):
         return text
     raise DataError(
         f"id {text[:80]!r} is not safe as a file name: use letters, digits, '_', '-' and '.', at most 200 characters, "
