@@ -34,7 +34,7 @@ class CorpusFiles(NamedTuple):
 
 
 def read_tasks(path: str | Path) -> Iterator[Task]:
-    """The tasks of a `task_content.jsonl` (or `.jsonl.gz`), with their worlds and certificates where those are beside it.
+    """The tasks of a `task_content.jsonl` (or `.jsonl.gz`), with the worlds and certificates that are beside it.
 
     Of rows with one id the last wins. The file is read as a stream: memory holds the position of each id, not the rows.
 
