@@ -31,16 +31,19 @@ def new_id(collection):
         digits = "0" + digits
     return stem + digits
 _st_state = _st_in["state"]
-_st_error = guard(_st_in["args"], _st_state, _st_in["now"])
 """
 
-_GUARD_ONLY = '_st_json.dumps({"error": _st_error, "state": _st_state})'
+_GUARD = """
+_st_error = guard(_st_in["args"], _st_state, _st_in["now"])
+_st_out = {"error": _st_error, "state": _st_state}
+"""
 
-_WHOLE = """
+_APPLY = """
 if _st_error is None:
-    _st_out = {"response": apply(_st_in["args"], _st_state, _st_in["now"]), "state": _st_state}
-else:
-    _st_out = {"error": _st_error, "state": _st_state}
+    _st_out["response"] = apply(_st_in["args"], _st_state, _st_in["now"])
+"""
+
+_ANSWER = """
 _st_json.dumps(_st_out)
 """
 
@@ -106,7 +109,7 @@ class Behaviour:
             "ids": {name: list(_series(part[name], name, schemas.get(name))) for name in tool.writes},
         }
         text = sandbox.feed(
-            self.source + _PRELUDE + (_GUARD_ONLY if guard_only or not self.has_apply else _WHOLE),
+            self.source + _PRELUDE + _GUARD + ("" if guard_only or not self.has_apply else _APPLY) + _ANSWER,
             {"_st_payload": orjson.dumps(payload).decode()},
             limits,
         )

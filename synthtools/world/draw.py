@@ -1,0 +1,287 @@
+"""Seeded argument sets for a tool: the bounds of its parameters, and values that stand in the state.
+
+Equal inputs give equal draws in every process: the only source of chance is a `random.Random` seeded with a text.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from synthtools.types import Collection, Parameter, Tool, ToolCall
+from synthtools.types.canonical import same_json
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.gate import check, fill
+from synthtools.world.ids import id_series
+from synthtools.world.pattern import draw_matching
+from synthtools.world.validators import compile_schema, is_date_time, is_day
+
+_TEXTS = ("alpha", "Blue Lake", "Sam Carter", "second try", "north wing", "R2")
+_TRIES = 8
+_DEFAULT_NOW = "2026-01-15T09:00:00Z"
+
+
+class _Chances(NamedTuple):
+    """How often a draw leaves the usual."""
+
+    unknown_id: float
+    boundary: float
+    optional: float
+    anchor: float
+
+
+_PROBE = _Chances(unknown_id=0.2, boundary=0.4, optional=0.5, anchor=0.6)
+_VALID = _Chances(unknown_id=0.0, boundary=0.0, optional=0.25, anchor=0.5)
+
+
+def draw_arguments(
+    tool: Tool, state: State, collections: Sequence[Collection] = (), seed: int = 0, n: int = 300
+) -> list[JsonObject]:
+    """Up to `n` argument sets that pass the tool's gate, defaults filled; fewer where the drawer finds none.
+
+    References draw existing ids four times in five, else an unknown one; numbers, lengths and arrays lie on their
+    bounds in two of five draws.
+    """
+    drawer = Drawer(tool, state, collections, f"arguments:{seed}")
+    drawn = [drawer.call(_PROBE) for _ in range(n)]
+    return [fill(tool, call) for call in drawn if call is not None]
+
+
+def draw_valid_call(
+    tool: Tool,
+    state: State,
+    collections: Sequence[Collection] = (),
+    seed: int = 0,
+    *,
+    pool: Mapping[str, Sequence[Json]] | None = None,
+) -> ToolCall | None:
+    """A call that is likely to succeed, with values that stand in the state or the pool; None where none passes.
+
+    Args:
+        tool: The tool to call.
+        state: Where values come from.
+        collections: Its schemas: which fields are references.
+        seed: Equal seeds give equal calls.
+        pool: Values from elsewhere by name, for example from earlier responses; preferred where they fit.
+    """
+    return Drawer(tool, state, collections, f"call:{seed}", pool).call(_VALID)
+
+
+def draw_other_values(
+    tool: Tool, name: str, value: Json, state: State, collections: Sequence[Collection] = (), seed: int = 0, n: int = 5
+) -> list[Json]:
+    """Up to `n` different valid values of a parameter, none of them the given one; existing ids first."""
+    drawer = Drawer(tool, state, collections, f"other:{name}:{seed}")
+    found: list[Json] = []
+    for attempt in range(n * 6):
+        chances = _VALID if attempt < n * 3 else _PROBE
+        drawn = drawer.value(name, tool.parameters[name], chances)
+        if drawn is None or any(same_json(drawn, known) for known in (value, *found)):
+            continue
+        found.append(drawn)
+        if len(found) == n:
+            break
+    return found
+
+
+class Drawer:
+    """Draws for one tool from one state; each method advances the same seeded generator."""
+
+    def __init__(
+        self,
+        tool: Tool,
+        state: State,
+        collections: Sequence[Collection],
+        seed: str,
+        pool: Mapping[str, Sequence[Json]] | None = None,
+    ) -> None:
+        self._tool = tool
+        self._rng = random.Random(f"{tool.name}:{seed}")
+        self._records = {name: records for name, records in state.items() if isinstance(records, dict)}
+        self._schemas = {collection.name: collection for collection in collections}
+        self._pool = pool or {}
+        self._anchor: JsonObject = {}
+
+    def call(self, chances: _Chances) -> ToolCall | None:
+        """One call that passes the gate, or None after some tries."""
+        for _ in range(_TRIES):
+            self._anchor = self._draw_anchor()
+            arguments: JsonObject = {}
+            for name, parameter in self._tool.parameters.items():
+                if not parameter.required and self._rng.random() >= chances.optional:
+                    continue
+                value = self.value(name, parameter, chances)
+                if value is not None:
+                    arguments[name] = value
+            call = ToolCall(name=self._tool.name, arguments=arguments)
+            if check(self._tool, call).passed:
+                return call
+        return None
+
+    def value(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        """One value of a parameter; None where none was found that fits."""
+        validator = compile_schema(parameter.json_schema())
+        for _ in range(_TRIES):
+            value = parameter.normalise(self._candidate(name, parameter, chances))
+            if value is not None and validator.is_valid(value):
+                return value
+        return None
+
+    def _candidate(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        rng = self._rng
+        pooled = self._pool.get(name)
+        if pooled and rng.random() < 0.6:
+            return rng.choice(pooled)
+        if parameter.enum:
+            return rng.choice(parameter.enum)
+        if name in self._anchor and rng.random() < chances.anchor:
+            return self._anchor[name]
+        target = parameter.references or self._collection_of(name)
+        if parameter.type == "string" and target is not None:
+            return self._draw_id(target, chances)
+        match parameter.type:
+            case "boolean":
+                return rng.random() < 0.5
+            case "integer" | "number":
+                return self._draw_number(name, parameter, chances)
+            case "array":
+                return self._draw_array(name, parameter, chances)
+            case "object":
+                return self._draw_object(parameter, chances)
+            case "string":
+                return self._draw_text(name, parameter, chances)
+
+    def _draw_anchor(self) -> JsonObject:
+        """The values of one record and of those it refers to, by the names that parameters give them."""
+        names = [name for name in (*self._tool.writes, *self._tool.reads) if self._records.get(name)]
+        if not names:
+            return {}
+        anchor: JsonObject = {}
+        self._add_record(anchor, self._rng.choice(names), None, depth=0)
+        return anchor
+
+    def _add_record(self, anchor: JsonObject, name: str, record_id: str | None, depth: int) -> None:
+        records = self._records.get(name, {})
+        if record_id is None:
+            record_id = self._rng.choice(sorted(records))
+        record = records.get(record_id)
+        anchor.setdefault(f"{singular(name)}_id", record_id)
+        if not isinstance(record, dict):
+            return
+        for field, value in record.items():
+            anchor.setdefault(field, value)
+            schema = self._schemas.get(name)
+            target = schema.fields[field].references if schema and field in schema.fields else None
+            target = target or self._collection_of(field)
+            if target and isinstance(value, str) and depth < 2:
+                self._add_record(anchor, target, value, depth + 1)
+
+    def _collection_of(self, name: str) -> str | None:
+        """The collection whose ids a parameter takes, by its name: `order_id`, `order_ids` or `order`."""
+        for suffix in ("_ids", "_id", ""):
+            if name.endswith(suffix):
+                stem = name.removesuffix(suffix)
+                for collection in self._records:
+                    if stem and (stem == singular(collection) or stem.endswith("_" + singular(collection))):
+                        return collection
+        return None
+
+    def _draw_id(self, collection: str, chances: _Chances) -> Json:
+        ids = list(self._records.get(collection, ()))
+        if not ids or self._rng.random() < chances.unknown_id:
+            series = id_series(collection, ids, self._schemas.get(collection))
+            return series._replace(number=series.number + 900).id
+        return self._rng.choice(ids)
+
+    def _known(self, name: str) -> list[Json]:
+        """Values that fields of that name have in the state, the tool's own collections first."""
+        declared = [*self._tool.reads, *self._tool.writes]
+        for names in (declared, list(self._records)):
+            found = [
+                record[name]
+                for collection in names
+                for record in self._records.get(collection, {}).values()
+                if isinstance(record, dict) and record.get(name) is not None
+            ]
+            if found:
+                return found
+        return []
+
+    def _draw_number(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        rng = self._rng
+        low, high = parameter.minimum, parameter.maximum
+        known = [value for value in self._known(name) if isinstance(value, int | float) and not isinstance(value, bool)]
+        if rng.random() < chances.boundary:
+            edges = [edge for edge in (low, high) if edge is not None]
+            edges += [edge + 1 for edge in (low,) if edge is not None] + [
+                edge - 1 for edge in (high,) if edge is not None
+            ]
+            edges += [value + step for value in known[:3] for step in (-1, 0, 1)]
+            edges += [0, 1, -1]
+            return rng.choice(edges)
+        if known and rng.random() < 0.5:
+            return rng.choice(known)
+        floor = low if low is not None else min(1, high) if high is not None else 1
+        ceiling = high if high is not None else floor + 20
+        if parameter.type == "integer":
+            return rng.randint(int(floor), max(int(floor), int(ceiling)))
+        return round(rng.uniform(floor, ceiling), 2)
+
+    def _draw_array(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        rng = self._rng
+        item = parameter.items or Parameter(type="string", references=parameter.references)
+        if parameter.references and not item.references:
+            item = item.model_copy(update={"references": parameter.references})
+        least = parameter.min_items or 0
+        most = parameter.max_items if parameter.max_items is not None else least + 3
+        if rng.random() < chances.boundary:
+            size = rng.choice((least, min(most, least + 20)))
+        else:
+            size = rng.randint(max(least, min(1, most)), min(most, max(least, 1) + 2))
+        values = [self.value(name, item, chances) for _ in range(size)]
+        return [value for value in values if value is not None]
+
+    def _draw_object(self, parameter: Parameter, chances: _Chances) -> Json:
+        drawn: JsonObject = {}
+        for name, inner in (parameter.properties or {}).items():
+            if inner.required or self._rng.random() < chances.optional:
+                value = self.value(name, inner, chances)
+                if value is not None:
+                    drawn[name] = value
+        return drawn
+
+    def _draw_text(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        rng = self._rng
+        known = [value for value in self._known(name) if isinstance(value, str)]
+        if known and rng.random() < 0.6:
+            return rng.choice(known)
+        if parameter.format is not None:
+            return self._draw_date(parameter, known)
+        if parameter.pattern is not None:
+            return draw_matching(parameter.pattern, rng)
+        least, most = parameter.min_length or 0, parameter.max_length
+        if rng.random() < chances.boundary:
+            return ("abcde " * 40)[: rng.choice((least, min(most if most is not None else 60, 200)))]
+        text = rng.choice(_TEXTS)
+        if len(text) < least:
+            text = (text + " abcde" * (least // 6 + 1))[:least]
+        return text if most is None else text[:most].rstrip() or text[:most]
+
+    def _draw_date(self, parameter: Parameter, known: Iterable[Json]) -> str:
+        dates = [value for value in known if isinstance(value, str) and (is_day(value) or is_date_time(value))]
+        base = self._rng.choice(dates) if dates else _DEFAULT_NOW
+        moved = datetime.fromisoformat(base) + timedelta(days=self._rng.choice((-30, -1, 0, 1, 2, 7, 30)))
+        if parameter.format == "date" or is_day(base):
+            return moved.date().isoformat()
+        return moved.isoformat().replace("+00:00", "Z")
+
+
+def singular(plural: str) -> str:
+    """The singular of a collection's name: `categories` -> `category`, `boxes` -> `box`, `orders` -> `order`."""
+    if plural.endswith("ies") and len(plural) > 4:
+        return plural[:-3] + "y"
+    if plural.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return plural[:-2]
+    if plural.endswith("s") and not plural.endswith("ss"):
+        return plural[:-1]
+    return plural
