@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 from typing import Any, cast
 from weakref import WeakKeyDictionary
@@ -23,7 +23,7 @@ from dspy.utils.exceptions import LMError
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from synthtools.backends.prompt import parse_prompt, schema_note, shown_value, system_message, user_message
+from synthtools.backends.prompt import field_notes, parse_prompt, schema_note, shown_value, system_message, user_message
 from synthtools.backends.schemas import Bounds, WireSchema, closed_schema, wire_schema
 from synthtools.backends.scope import current_role
 from synthtools.errors import ConfigError, ParseError, SynthToolsError, TruncatedAnswer
@@ -104,7 +104,7 @@ class SynthAdapter(dspy.Adapter):
 
         async def ask(request: Request) -> dict[str, Any]:
             with _our_errors():
-                response = cast(Response, await lm.acall(request))
+                response = cast(Response, await cast(Any, lm).acall(request))
             return self._read(response, signature, schema)
 
         if len(requests) == 1:
@@ -158,7 +158,7 @@ class SynthAdapter(dspy.Adapter):
         for asked, answered in _demo_texts(signature, demos):
             turns += [Message.user(asked), Message.assistant(answered)]
         request = Request(
-            model=lm.model,
+            model=cast(str, lm.model),  # pyright: ignore[reportUnknownMemberType]
             system=system,
             messages=(*turns, Message.user(user or "Answer.")),
             config=_config(settings, schema if structured else None, plan.title),
@@ -269,12 +269,14 @@ def _answer_type(title: str, fields: Mapping[str, FieldInfo]) -> type[BaseModel]
 
 
 def _title(signature: type[dspy.Signature]) -> str:
-    """The signature's name. DSPy forgets it when instructions are rewritten or loaded: then the name stamped on a
-    field (`json_schema_extra["signature"]`), else the role that is asking."""
+    """The signature's name.
+
+    DSPy forgets it when instructions are rewritten or loaded: then it is the name stamped on a field
+    (`json_schema_extra["signature"]`), else the role that is asking.
+    """
     for info in signature.model_fields.values():
-        extra = info.json_schema_extra
-        if isinstance(extra, dict) and extra.get("signature"):
-            return str(extra["signature"])
+        if stamped := field_notes(info).get("signature"):
+            return str(stamped)
     name = signature.__name__ if signature.__name__ != _FORGOTTEN else current_role() or _FORGOTTEN
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]
 
@@ -286,7 +288,7 @@ def _config(settings: Mapping[str, Any], schema: WireSchema | None, title: str) 
         for key, value in settings.items()
         if key not in _CONFIG_KEYS and key not in ("rollout_id", "cache") and value is not None
     }
-    shape = None
+    shape: JsonObject | None = None
     if schema is not None:
         shape = {"type": "json_schema", "name": title, "schema": schema.schema, "strict": schema.strict}
     return Config(**known, response_format=shape, extensions=extra or None)

@@ -1,6 +1,6 @@
 """Where model calls are accounted for, and where their answers are kept for a replay."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -56,7 +56,7 @@ _meters: ContextVar[tuple[UsageMeter, ...]] = ContextVar("synthtools_usage_meter
 
 
 @contextmanager
-def usage_meter() -> Iterator[UsageMeter]:
+def usage_meter() -> Generator[UsageMeter]:
     """Counts the model calls made inside the block, and in tasks started there; blocks may nest.
 
     Answers from a journal count as they did when they were made, so that a record which holds its usage comes out the

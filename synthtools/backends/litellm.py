@@ -25,7 +25,7 @@ def load_litellm() -> Any:
     """LiteLLM, set up before its import reads the environment."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_TELEMETRY", "False")
-    litellm = importlib.import_module("litellm")
+    litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.drop_params = False
     return litellm
@@ -153,8 +153,8 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 def _retry_after(causes: list[BaseException]) -> float | None:
     for cause in causes:
-        headers = getattr(getattr(cause, "response", None), "headers", None) or {}
-        value = headers.get("retry-after")
+        headers: Any = getattr(getattr(cause, "response", None), "headers", None)
+        value = headers.get("retry-after") if headers else None
         if value is not None:
             try:
                 return max(0.0, float(value))

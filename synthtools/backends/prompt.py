@@ -69,10 +69,15 @@ def system_message(instructions: str, inputs: Mapping[str, FieldInfo], outputs: 
 
 def described_as(name: str, info: FieldInfo) -> str:
     """The author's description of a field; empty where there is none (DSPy fills in `${name}`)."""
-    extra = info.json_schema_extra
-    text = str(extra.get("desc") or "") if isinstance(extra, dict) else ""
+    text = str(field_notes(info).get("desc") or "")
     text = text if text != f"${{{name}}}" else ""
     return text or (info.description or "")
+
+
+def field_notes(info: FieldInfo) -> JsonObject:
+    """What DSPy, or a signature's author, noted on a field."""
+    extra: object = cast(object, info.json_schema_extra)  # pyright: ignore[reportUnknownMemberType]
+    return cast(JsonObject, extra) if isinstance(extra, dict) else {}
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,7 @@
 LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -26,6 +26,9 @@ Factory: TypeAlias = "Callable[[ModelSpec], Transport]"
 
 ENTRY_POINTS = "synthtools.backends"
 """Group under which installed packages register backends: the entry point's name is the prefix."""
+
+_QUIET: dict[str, Any] = {"trace": None, "disable_history": True}
+"""DSPy's history and trace grow with every call; an optimizer turns on what it needs."""
 
 _SAMPLING = frozenset({"top_k", "stop", "frequency_penalty", "presence_penalty"})
 """Settings sent with every request, whatever the backend."""
@@ -121,16 +124,16 @@ def build_lm(
 
 
 @contextmanager
-def model(name: str, **settings: Any) -> "Iterator[dspy.LM]":
+def model(name: str, **settings: Any) -> "Generator[dspy.LM]":
     """Sets LM and adapter for a block: `with st.model("hosted_vllm/qwen", api_base="http://...") as lm:`.
 
     Takes the settings of `build_lm`. Local to the thread or task and those started from it. DSPy's history and trace
-    are off inside, since both grow with every call; an optimizer turns on what it needs.
+    are off inside.
     """
     import dspy
 
     lm = build_lm(name, **settings)
-    with dspy.context(lm=lm, adapter=adapter(), trace=None, disable_history=True):
+    with dspy.context(lm=lm, adapter=adapter(), **_QUIET):  # pyright: ignore[reportUnknownMemberType]
         yield lm
 
 
@@ -139,7 +142,7 @@ def configure(name: str, **settings: Any) -> "dspy.LM":
     import dspy
 
     lm = build_lm(name, **settings)
-    dspy.configure(lm=lm, adapter=adapter(), trace=None, disable_history=True)
+    dspy.configure(lm=lm, adapter=adapter(), **_QUIET)  # pyright: ignore[reportUnknownMemberType]
     return lm
 
 

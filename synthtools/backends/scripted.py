@@ -1,0 +1,152 @@
+"""A deterministic stand-in for a language model, for tests, dry runs and load: never a fallback.
+
+`scripted/schema` answers any JSON Schema with fitting data; a `Script` plays roles by functions. Both are served in
+process (`scripted/NAME`) and over HTTP (`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping
+from typing import TypeAlias, cast
+
+import orjson
+
+from synthtools.backends.fitting import fitting
+from synthtools.backends.prompt import parse_prompt
+from synthtools.backends.spec import ModelSpec
+from synthtools.errors import ConfigError, ProviderError
+from synthtools.types.record import Json, JsonObject
+
+STAND_IN = "scripted stand-in, no language model"
+"""What a stand-in says it is wherever it shows."""
+
+_CHARACTERS_A_TOKEN = 4
+
+Role: TypeAlias = Callable[[dict[str, Json], JsonObject, int], JsonObject | str]
+"""Plays a role: (inputs of the prompt, schema of the answer, seed) -> the answer, or its raw text.
+
+Inputs are the labelled sections of the prompt: JSON objects and arrays parsed, all else as text.
+"""
+
+
+def fitting_answer(inputs: dict[str, Json], schema: JsonObject, seed: int) -> JsonObject:
+    """Fitting data; the same for the same inputs, schema and seed."""
+    digest = hashlib.sha256(orjson.dumps([inputs, schema, seed])).digest()
+    return cast(JsonObject, fitting(schema, random.Random(digest)))
+
+
+class Script:
+    """Roles by the names of their signatures, and what answers where none is named."""
+
+    def __init__(self, roles: Mapping[str, Role] | None = None, *, otherwise: Role | None = fitting_answer) -> None:
+        """Makes a script.
+
+        Args:
+            roles: By signature name, which is the name of the schema on the wire.
+            otherwise: Plays every other role; None: such a call is a ProviderError.
+        """
+        self.roles = dict(roles or {})
+        self.otherwise = otherwise
+
+    def completion(self, body: JsonObject) -> JsonObject:
+        """The chat completion of a chat body. Raises: ProviderError where no role answers."""
+        messages = cast("list[JsonObject]", body.get("messages") or [])
+        text = self._text(body, messages)
+        limit = body.get("max_tokens") or body.get("max_completion_tokens")
+        cut = isinstance(limit, int) and len(text) > limit * _CHARACTERS_A_TOKEN
+        if isinstance(limit, int) and cut:
+            text = text[: limit * _CHARACTERS_A_TOKEN]
+        asked = sum(len(str(message.get("content") or "")) for message in messages)
+        prompt_tokens, completion_tokens = _tokens(asked), _tokens(len(text))
+        return {
+            "id": "scripted-" + hashlib.sha256(orjson.dumps(body)).hexdigest()[:16],
+            "object": "chat.completion",
+            "created": 0,
+            "model": STAND_IN,
+            "system_fingerprint": STAND_IN,
+            "choices": [{
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": "length" if cut else "stop",
+            }],
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
+                "prompt_tokens_details": {"cached_tokens": 0},
+            },
+        }  # fmt: skip
+
+    def _text(self, body: JsonObject, messages: list[JsonObject]) -> str:
+        shape = body.get("response_format")
+        named = shape.get("json_schema") if isinstance(shape, dict) else None
+        if not isinstance(named, dict) or not isinstance(schema := named.get("schema"), dict):
+            return STAND_IN
+        name = str(schema.get("title") or named.get("name") or "")
+        play = self.roles.get(name, self.otherwise)
+        if play is None:
+            raise ProviderError(f"the script plays no role {name!r}; it plays {', '.join(sorted(self.roles))}")
+        seed = body.get("seed")
+        inputs = {key: _parsed(text) for key, text in parse_prompt(messages).items()}
+        answer = play(inputs, schema, seed if isinstance(seed, int) else 0)
+        return answer if isinstance(answer, str) else orjson.dumps(answer).decode()
+
+
+_scripts: dict[str, Script] = {"schema": Script()}
+
+
+def register_script(name: str, script: Script) -> None:
+    """Makes `scripted/NAME` a model of this process; a later script of the same name replaces the earlier."""
+    _scripts[name] = script
+
+
+def script_named(name: str) -> Script:
+    """A registered script. Raises: ConfigError saying which there are."""
+    if name not in _scripts:
+        raise ConfigError(f"no script {name!r}; there are {', '.join(sorted(_scripts))}")
+    return _scripts[name]
+
+
+class ScriptedTransport:
+    """A script in this process."""
+
+    structured = True
+
+    def __init__(self, spec: ModelSpec) -> None:
+        spec.only(())
+        if spec.api_bases:
+            raise ConfigError(f"{spec.name} runs in this process; for a server use openai/NAME with its address")
+        self.model = spec.name
+        self._spec = spec
+        self._script = script_named(spec.path)
+
+    def send(self, body: JsonObject) -> JsonObject:
+        """The script's completion. Raises: ProviderError where it plays no such role."""
+        return {**self._script.completion(body), "replica": "in-process"}
+
+    async def asend(self, body: JsonObject) -> JsonObject:
+        """As `send`; a script is quick, so it runs on the loop."""
+        return self.send(body)
+
+    def state(self) -> JsonObject:
+        """Settings of `build_lm`."""
+        return self._spec.to_json()
+
+
+def _parsed(text: str) -> Json:
+    if text[:1] not in ("{", "["):
+        return text
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS_A_TOKEN)
+
+
+if __name__ == "__main__":
+    from synthtools.backends.scripted_server import main
+
+    main()

@@ -1,0 +1,172 @@
+"""The scripted stand-in as an OpenAI-compatible server on loopback, with latency and faults on demand."""
+
+import argparse
+import asyncio
+import importlib
+import random
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TypeAlias, cast
+
+import orjson
+from aiohttp import web
+
+from synthtools.backends.scripted import STAND_IN, Script, script_named
+from synthtools.errors import ConfigError, ProviderError
+from synthtools.types.record import JsonObject, Record
+
+
+class Fault(Record):
+    """What the server does instead of answering."""
+
+    status: int = 500
+    message: str = "made to fail"
+    kind: str = "server_error"
+    """The error's `type` on the wire."""
+    retry_after: float | None = None
+    """Seconds, in the header of that name."""
+    reset: bool = False
+    """Breaks the connection without a word; the status is not sent."""
+    text: str | None = None
+    """Answers 200 with this text as the model's message."""
+
+
+Faults: TypeAlias = Callable[[int], Fault | None]
+"""Given the number of the request, from 0: the fault it meets; None: it is answered."""
+
+
+class ScriptedServer:
+    """A running server; `requests` holds the bodies it was sent, in order of arrival."""
+
+    def __init__(self, script: Script, latency: Callable[[], float], faults: Faults | None) -> None:
+        self.requests: list[JsonObject] = []
+        self.url = ""
+        """Base address, for `api_base`."""
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self._script = script
+        self._latency = latency
+        self._faults = faults
+
+    def app(self) -> web.Application:
+        """The routes."""
+        app = web.Application(client_max_size=1 << 26)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        return app
+
+    async def _models(self, request: web.Request) -> web.Response:
+        model = {"id": "scripted", "object": "model", "created": 0, "owned_by": STAND_IN, "max_model_len": 1 << 20}
+        return web.json_response({"object": "list", "data": [model]})
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = cast(JsonObject, orjson.loads(await request.read()))
+        number = len(self.requests)
+        self.requests.append(body)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            delay = self._latency()
+            if delay:
+                await asyncio.sleep(delay)
+            fault = self._faults(number) if self._faults is not None else None
+            return self._answer(request, body, fault)
+        finally:
+            self.in_flight -= 1
+
+    def _answer(self, request: web.Request, body: JsonObject, fault: Fault | None) -> web.StreamResponse:
+        if fault is not None and fault.reset:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if fault is not None and fault.text is None:
+            return _error(fault)
+        try:
+            script = self._script if fault is None else _saying(fault.text or "")
+            completion = script.completion(body)
+        except (ProviderError, ConfigError) as error:
+            return _error(Fault(status=400, message=str(error), kind="invalid_request_error"))
+        return web.Response(body=orjson.dumps(completion), content_type="application/json")
+
+
+@contextmanager
+def serve(
+    script: Script | None = None,
+    port: int = 0,
+    *,
+    latency: float | Callable[[], float] = 0.0,
+    faults: Faults | None = None,
+) -> Generator[ScriptedServer]:
+    """Serves a script on loopback, from a thread with a loop of its own, for as long as the block lasts.
+
+    Args:
+        script: What answers; None: fitting data for any schema.
+        port: 0: any free one; `server.url` says which.
+        latency: Seconds before each answer, or a function that draws them.
+        faults: Decides by request which fail.
+    """
+    constant = latency if isinstance(latency, (int, float)) else None
+    server = ScriptedServer(
+        script or script_named("schema"), latency if callable(latency) else _always(constant), faults
+    )
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="synthtools-scripted", daemon=True)
+    thread.start()
+    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    try:
+        bound = asyncio.run_coroutine_threadsafe(_start(runner, port), loop).result()
+        server.url = f"http://127.0.0.1:{bound}/v1"
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`python -m synthtools.backends.scripted --port N [NAME]`: serves until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m synthtools.backends.scripted", description=STAND_IN)
+    parser.add_argument("name", nargs="?", default="schema", help="a script: schema, or module:attribute")
+    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--latency", type=float, default=0.0, help="mean seconds before an answer, log-normal")
+    options = parser.parse_args(arguments)
+    drawn = random.Random(0)
+    latency = _always(0.0) if not options.latency else lambda: options.latency * drawn.lognormvariate(-0.125, 0.5)
+    with serve(_loaded(options.name), options.port, latency=latency) as server:
+        print(f"{STAND_IN}: --model openai/scripted --api-base {server.url}", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("stopped")
+
+
+async def _start(runner: web.AppRunner, port: int) -> int:
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, backlog=2048).start()
+    return int(runner.addresses[0][1])
+
+
+def _loaded(name: str) -> Script:
+    module, separator, attribute = name.partition(":")
+    if not separator:
+        return script_named(name)
+    script = getattr(importlib.import_module(module), attribute, None)
+    if not isinstance(script, Script):
+        raise ConfigError(f"{name} is not a Script")
+    return script
+
+
+def _always(seconds: float | None) -> Callable[[], float]:
+    return lambda: seconds or 0.0
+
+
+def _saying(text: str) -> Script:
+    return Script(otherwise=lambda inputs, schema, seed: text)
+
+
+def _error(fault: Fault) -> web.Response:
+    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
+    error = {"error": {"message": fault.message, "type": fault.kind, "code": fault.status}}
+    return web.json_response(error, status=fault.status, headers=headers)
