@@ -33,11 +33,15 @@ class Backlog:
         self._set_aside.add(item.id)
 
     def next(self, busy: Container[tuple[str, str]]) -> Item | None:
-        """The next item that is neither busy nor set aside; None: there is none for now."""
+        """Takes the next item that is neither busy nor set aside; None: there is none for now."""
+        return self._page.popleft() if self.has_next(busy) else None
+
+    def has_next(self, busy: Container[tuple[str, str]]) -> bool:
+        """Whether there is an item to take."""
         from_start = self._after == ""
         while not self._page:
             if self._empty:
-                return None
+                return False
             found = self._store.items(self._stage, "todo", self._after, _PAGE)
             if found:
                 self._after = found[-1].id
@@ -50,4 +54,4 @@ class Backlog:
                 self._empty = True
             else:
                 self._after, from_start = "", True
-        return self._page.popleft()
+        return True

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from synthtools.backends.scope import scope
+from synthtools.errors import ProviderError
 from synthtools.runs.item import Item
 from synthtools.runs.journal import ItemJournal, RunLedger
 from synthtools.runs.stages import Inputs, Program, Stage
@@ -41,6 +42,7 @@ class LocalExecutor:
         *,
         before_call: Callable[[], None] | None = None,
         varied: Callable[[int], AbstractContextManager[object]] | None = None,
+        fallback: Callable[[], AbstractContextManager[object]] | None = None,
     ) -> None:
         """Sets up the executor.
 
@@ -50,6 +52,7 @@ class LocalExecutor:
             programs: A stage's program, asked for once a stage.
             before_call: Called before each paid call; may raise BudgetExceeded.
             varied: A block in which the model's seed is that much further on.
+            fallback: A block on another model, in which an item is done where the first one's provider fails.
         """
         self._store = store
         self._ledger = ledger
@@ -57,6 +60,7 @@ class LocalExecutor:
         self._programs: dict[str, Program] = {}
         self._before_call = before_call
         self._varied = varied
+        self._fallback = fallback
 
     async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
         """Runs the program in the item's scope."""
@@ -74,4 +78,11 @@ class LocalExecutor:
             )
             if variation and self._varied is not None:
                 blocks.enter_context(self._varied(variation))
-            return await self._programs[stage.name].acall(**inputs)
+            program = self._programs[stage.name]
+            try:
+                return await program.acall(**inputs)
+            except ProviderError:
+                if self._fallback is None:
+                    raise
+            with self._fallback():
+                return await program.acall(**inputs)

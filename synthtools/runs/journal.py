@@ -1,6 +1,7 @@
 """What a run keeps of its model calls: answers until their item commits, and the account of every paid call."""
 
 import sqlite3
+import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -63,21 +64,25 @@ class RunLedger:
 
     def __init__(self, store: JournalStore) -> None:
         self._store = store
-        self._usage = total_usage(store)
+        self._lock = threading.Lock()
+        self.by_model: dict[str, Usage] = {model: usage for (model,), usage in usage_by(store, "model")}
+        """What the run's calls have cost, over all its processes, by model."""
 
     @property
     def usage(self) -> Usage:
-        """What the run's calls have cost, over all its processes."""
-        return self._usage
+        """What the run's calls have cost, over all its processes and models."""
+        return sum(self.by_model.values(), Usage())
 
     def write(self, entry: LedgerEntry) -> None:
         """Records a call; returns at once."""
-        self._usage = self._usage + Usage(
+        call = Usage(
             calls=1,
             prompt_tokens=entry.prompt_tokens,
             cached_tokens=entry.cached_tokens,
             completion_tokens=entry.completion_tokens,
         )
+        with self._lock:
+            self.by_model[entry.model] = self.by_model.get(entry.model, Usage()) + call
         values = (
             *(entry.stage, entry.item, entry.role, entry.model, entry.replica, entry.attempt),
             *(entry.prompt_tokens, entry.cached_tokens, entry.completion_tokens, entry.seconds, entry.outcome),

@@ -139,15 +139,23 @@ class Scheduler:
         for task in self._running:
             task.cancel()
 
+    def prepare(self) -> bool:
+        """Plans what done records make possible. Returns whether there is anything to do."""
+        if not self._exist:
+            self._exist = {
+                stage.name: self._store.count(stage.name, ("done", "dropped", "failed")) for stage in self._stages
+            }
+            self._plan_children()
+        return any(
+            not self._is_full(stage) and self._backlogs[stage.name].has_next(self._busy) for stage in self._stages
+        )
+
     async def run(self) -> Summary:
         """Works until nothing is left or a bound is reached.
 
         Raises: UsageError where the run's files fail; whatever a program raises that is no `SynthToolsError`.
         """
-        self._exist = {
-            stage.name: self._store.count(stage.name, ("done", "dropped", "failed")) for stage in self._stages
-        }
-        self._plan_children()
+        self.prepare()
         until = None if self._limits.seconds is None else time.monotonic() + self._limits.seconds
         if self._goal():
             self.stop("goal")
@@ -222,7 +230,7 @@ class Scheduler:
         return limit is not None and not stage.internal and self._exist[stage.name] >= limit
 
     def _is_limited(self) -> bool:
-        return any(self._is_full(stage) and self._backlogs[stage.name].next(self._busy) for stage in self._stages)
+        return any(self._is_full(stage) and self._backlogs[stage.name].has_next(self._busy) for stage in self._stages)
 
     async def _do(self, item: Item) -> None:
         stage = STAGES[item.stage]

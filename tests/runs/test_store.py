@@ -150,7 +150,7 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
             store.put(done(Item("s", id)))
         store.write(lambda connection: connection.execute("UPDATE payloads SET body = x'00' WHERE seq = 2"))
         assert list(store.damage({})) == ["the s record b does not match its content hash"]
-        with pytest.raises(RunError, match="the s record b .* is damaged"):
+        with pytest.raises(RunError, match=r"the s record b .* is damaged"):
             store.payload("s", "b")
 
 

@@ -1,0 +1,136 @@
+"""Drives a run: the scheduler on real models, with signals, progress and budgets, from synchronous code."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from synthtools.config import Settings
+from synthtools.runs.acceptance import accept_settings
+from synthtools.runs.budget import Budget
+from synthtools.runs.executors import LocalExecutor
+from synthtools.runs.item import Item
+from synthtools.runs.journal import RunLedger
+from synthtools.runs.models import Models, program_hashes
+from synthtools.runs.progress import ProgressView, progress_view
+from synthtools.runs.scheduler import Limits, Scheduler, Summary, Watcher
+from synthtools.runs.stages import Stage
+from synthtools.runs.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a command is to do with a run."""
+
+    stages: tuple[Stage, ...]
+    settings: Settings
+    limit: int | None = None
+    """Most items of each stage that exist afterwards."""
+    seconds: float | None = None
+    """Time after which the command ends."""
+    retry_failed: bool = False
+    accept_changes: bool = False
+    program_files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Saved states of programs, by stage."""
+    wanted: Callable[[Item], bool] = lambda item: True
+    """Which items are to be done at all."""
+    watchers: Sequence[Watcher] = ()
+    goal: Callable[[], bool] = lambda: False
+    """Asked after every item; true ends the command."""
+    more: Callable[[], Sequence[Item]] = lambda: ()
+    """Asked for further items when nothing is left."""
+
+
+def drive(store: Store, work: Work, console: Console) -> Summary:
+    """Works on a run until nothing is left or a bound is reached. Models are reached only if there is something to do.
+
+    The first Ctrl-C (or SIGTERM) finishes what is in flight, the second gives it up; both leave a run to be resumed.
+
+    Raises: UsageError, where settings, files or the run are wrong.
+    """
+    stages = work.stages
+    accept_settings(
+        store, stages, work.settings, program_hashes(work.program_files), accept_changes=work.accept_changes
+    )
+    if work.retry_failed:
+        store.reopen_failed([stage.name for stage in stages])
+    ledger = RunLedger(store)
+    budget = Budget(ledger, work.settings)
+    made: list[Models] = []
+
+    def models() -> Models:
+        if not made:
+            made.append(Models(work.settings, work.program_files))
+        return made[0]
+
+    executor = LocalExecutor(
+        store,
+        ledger,
+        lambda stage: models().program(stage),
+        before_call=budget.check,
+        varied=lambda by: models().varied(by),
+        fallback=models().fallen_back if work.settings.model.fallback is not None else None,
+    )
+    view = progress_view(console, store, stages)
+    scheduler = Scheduler(
+        store,
+        executor,
+        stages,
+        work.settings.profile,
+        Limits(
+            concurrency=work.settings.concurrency,
+            limit=work.limit,
+            seconds=work.seconds,
+            provider_failures=work.settings.run.provider_failures,
+        ),
+        watchers=(view, *work.watchers),
+        wanted=work.wanted,
+        goal=work.goal,
+        more=work.more,
+    )
+    if not scheduler.prepare():
+        return Summary(ending="goal" if work.goal() else "finished")
+    with models().used(), view:
+        return asyncio.run(_run(scheduler, view, console))
+
+
+async def _run(scheduler: Scheduler, view: ProgressView, console: Console) -> Summary:
+    ticking = asyncio.create_task(_tick(view))
+    try:
+        with _signals(scheduler, console):
+            return await scheduler.run()
+    finally:
+        ticking.cancel()
+
+
+async def _tick(view: ProgressView) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        view.tick()
+
+
+@contextlib.contextmanager
+def _signals(scheduler: Scheduler, console: Console) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def interrupt() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            scheduler.stop("interrupted")
+            console.print("Stopping: what is in flight is finished first. Ctrl-C again stops now.", highlight=False)
+        else:
+            scheduler.abandon()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,77 @@
+"""How a run stands: counts by stage, reasons, causes, and what it has used."""
+
+from typing import NamedTuple
+
+from synthtools.runs.item import STATUSES
+from synthtools.runs.journal import total_usage, usage_by
+from synthtools.runs.reader import StoreReader
+from synthtools.runs.stages import STAGES
+from synthtools.types.record import Json, JsonObject
+from synthtools.types.usage import Usage
+
+
+class StageStatus(NamedTuple):
+    """Items of one stage."""
+
+    done: int
+    dropped: int
+    failed: int
+    left: int
+    """Planned, and neither done, dropped nor failed. Later stages plan theirs as records come in."""
+    ids_sha256: str
+    """SHA-256 over the sorted ids and content hashes of the done records."""
+
+
+class RunStatus(NamedTuple):
+    """How a run stands."""
+
+    run: str
+    stages: dict[str, StageStatus]
+    drops: dict[str, int]
+    """Dropped items by reason."""
+    failures: dict[str, int]
+    """Failed items by cause."""
+    losses: dict[str, int]
+    """Parts that records lost on the way (tools, turns), by reason."""
+    usage: Usage
+
+    def to_json(self) -> JsonObject:
+        """As `status --json` writes it."""
+        stages: dict[str, Json] = {name: dict[str, Json](stage._asdict()) for name, stage in self.stages.items()}
+        return {
+            "run": self.run,
+            "stages": stages,
+            "drops": dict[str, Json](self.drops),
+            "failures": dict[str, Json](self.failures),
+            "lost_parts": dict[str, Json](self.losses),
+            "usage": self.usage.model_dump(mode="json"),
+        }
+
+
+def read_status(store: StoreReader) -> RunStatus:
+    """The status of a run."""
+    counts = store.counts()
+    stages: dict[str, StageStatus] = {}
+    for name in STAGES:
+        todo, done, dropped, failed = (counts.get(name, {}).get(status, 0) for status in STATUSES)
+        stages[name] = StageStatus(done, dropped, failed, todo, store.ids_sha256(name))
+    return RunStatus(
+        run=str(store.folder),
+        stages=stages,
+        drops=_by_reason(store.reasons("dropped")),
+        failures=_by_reason(store.reasons("failed")),
+        losses=_by_reason(store.losses()),
+        usage=total_usage(store),
+    )
+
+
+def read_costs(store: StoreReader) -> list[tuple[tuple[str, ...], Usage]]:
+    """What a run has used, by (stage, role, model)."""
+    return usage_by(store, "stage", "role", "model")
+
+
+def _by_reason(rows: list[tuple[str, str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for _, reason, number in rows:
+        found[reason] = found.get(reason, 0) + number
+    return found
