@@ -22,8 +22,8 @@ Sports clubs; Marathon events; Swimming pools; Summer camps; Hotel front desks; 
 agencies; Airline check-in; Airport ground handling; Rail ticketing; City bus networks; Taxi dispatch; Car sharing;
 Parking garages; Vehicle workshops; Electric vehicle charging; Parcel delivery; Warehouse stock; Cold chain logistics;
 Restaurants; Bakeries; Catering kitchens; Food banks; Craft breweries; Farmers' markets; Dairy farms; Beekeeping;
-Greenhouses; Forestry; Aquarium care; Animal shelters; Garden centres; Online marketplaces; Fashion boutiques; Second-
-hand shops; Tool lending; Construction sites; Property letting; Housing associations; Plumbing callouts; Lift
+Greenhouses; Forestry; Aquarium care; Animal shelters; Garden centres; Online marketplaces; Fashion boutiques;
+Second-hand shops; Tool lending; Construction sites; Property letting; Housing associations; Plumbing callouts; Lift
 maintenance; Solar installation; Power grid outages; Water utilities; Waste collection; Weather stations; Air quality
 monitoring; Insurance claims; Retail banking; Payroll offices; Tax advice; Crowdfunding; Law firms; Court calendars;
 Patent filing; Town halls; Voter registration; Public allotments; Fire brigades; Lost property; Recruitment agencies;
