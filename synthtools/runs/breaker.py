@@ -11,7 +11,7 @@ class Breaker:
         """Trips after `limit` in a row, or at the first where nothing was ever answered at the address."""
         self._limit = limit
         self._answered = False
-        self._kind: type[ProviderError] | None = None
+        self._error: ProviderError | None = None
         self._items: list[Item] = []
 
     @property
@@ -19,17 +19,27 @@ class Breaker:
         """The items of the row: no fault of theirs."""
         return tuple(self._items)
 
+    @property
+    def never_answered(self) -> bool:
+        """Whether all there was are failures of the provider."""
+        return bool(self._items) and not self._answered
+
+    @property
+    def error(self) -> ProviderError | None:
+        """The last failure of the row."""
+        return self._error
+
     def answered(self) -> None:
         """Notes that the model answered."""
         self._answered = True
-        self._kind = None
+        self._error = None
         self._items.clear()
 
     def failed(self, item: Item, error: ProviderError) -> bool:
         """Notes a failure of the provider. Returns whether the run must stop."""
-        if type(error) is not self._kind:
-            self._kind = type(error)
+        if type(error) is not type(self._error):
             self._items.clear()
+        self._error = error
         self._items.append(item)
         if isinstance(error, ModelUnreachable) and not self._answered:
             return True

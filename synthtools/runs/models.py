@@ -31,7 +31,7 @@ class Models:
         self._settings = settings
         self._program_files = program_files
         bases = list(model.api_base) or None
-        self._main: Any = build_lm(model.name, api_base=bases, **{**reached, **model.options})
+        self._main: Any = build_lm(model.name, api_base=bases, **reached, **cast("dict[str, Any]", model.options))
         self._judge: Any = None
         if settings.judge.name is not None:
             self._judge = build_lm(settings.judge.name, api_base=list(settings.judge.api_base) or bases, **reached)
@@ -70,9 +70,10 @@ class Models:
             except (OSError, ValueError, KeyError) as error:
                 raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
         if self._judge is not None:
-            for _, module in program.named_sub_modules():
-                if isinstance(module, TurnJudge | SolutionJudge | TrajectoryJudge | ResponseJudge):
-                    module.set_lm(self._judge)
+            judges = (TurnJudge, SolutionJudge, TrajectoryJudge, ResponseJudge)
+            modules: list[Any] = [module for _, module in program.named_sub_modules() if type(module) in judges]
+            for module in modules:
+                module.set_lm(self._judge)
         return cast(Program, program)
 
 

@@ -183,6 +183,8 @@ class Scheduler:
         finally:
             self.abandon()
             await asyncio.gather(*self._running, return_exceptions=True)
+        if self._summary.ending == "finished" and self._breaker.never_answered:
+            self._summary.ending, self._summary.error = "provider", self._breaker.error
         if self._summary.ending == "provider":
             self._store.reopen(self._breaker.items)
             self._summary.failed -= len(self._breaker.items)

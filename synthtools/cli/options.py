@@ -1,0 +1,142 @@
+"""Options that several commands share, as dataclasses, and the decorator that makes a function a command.
+
+A command's parameter may be one of these dataclasses: its fields then become options of the command. Errors of ours
+become one line on stderr and the exit code of their kind.
+"""
+
+import errno
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from synthtools.errors import SynthToolsError, UsageError
+
+INTERRUPTED = 130
+
+_MODEL = "Model"
+_BOUNDS = "Bounds"
+_SETTINGS = "Settings"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Options of every command that calls a model."""
+
+    model: Annotated[
+        str | None, typer.Option(help="prefix/name, for example hosted_vllm/qwen.", rich_help_panel=_MODEL)
+    ] = None
+    api_base: Annotated[
+        list[str] | None, typer.Option(help="Address of the server; repeat it for replicas.", rich_help_panel=_MODEL)
+    ] = None
+    judge_model: Annotated[str | None, typer.Option(help="Another model as judge.", rich_help_panel=_MODEL)] = None
+    fallback_model: Annotated[
+        str | None, typer.Option(help="Model for items on which the first one's server fails.", rich_help_panel=_MODEL)
+    ] = None
+    temperature: Annotated[float | None, typer.Option(help="Default 0.2.", rich_help_panel=_MODEL)] = None
+    top_p: Annotated[float | None, typer.Option(help="Default 0.95.", rich_help_panel=_MODEL)] = None
+    seed: Annotated[int | None, typer.Option(help="Seed of first tries.", rich_help_panel=_MODEL)] = None
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer.", rich_help_panel=_MODEL)] = None
+    concurrency: Annotated[int | None, typer.Option(help="Calls in flight.", rich_help_panel=_BOUNDS)] = None
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="At most so many items of a stage exist afterwards.", rich_help_panel=_BOUNDS),
+    ] = None
+    budget_usd: Annotated[
+        float | None, typer.Option(help="Most US dollars for the whole run.", rich_help_panel=_BOUNDS)
+    ] = None
+    budget_tokens: Annotated[
+        int | None, typer.Option(help="Most tokens for the whole run.", rich_help_panel=_BOUNDS)
+    ] = None
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed items again.", rich_help_panel=_BOUNDS)
+    ] = False
+    profile: Annotated[
+        str | None, typer.Option(help="small or standard: counts and lengths.", rich_help_panel=_SETTINGS)
+    ] = None
+    program: Annotated[
+        list[str] | None,
+        typer.Option(help="Saved program, as FILE or STAGE=FILE.", rich_help_panel=_SETTINGS, metavar="FILE"),
+    ] = None
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings.", rich_help_panel=_SETTINGS)] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting, for example profile.tools=6.", rich_help_panel=_SETTINGS),
+    ] = None
+    accept_changes: Annotated[
+        bool,
+        typer.Option("--accept-changes", help="Go on with settings that change results.", rich_help_panel=_SETTINGS),
+    ] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, call nothing.")] = False
+    json: Annotated[bool, typer.Option("--json", help="The run's status as JSON on stdout.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries say.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOptions:
+    """Which fields to cover."""
+
+    field: Annotated[list[str] | None, typer.Option(help="Name of a field; repeat it for more.")] = None
+    all_fields: Annotated[bool, typer.Option("--all-fields", help="Every built-in field.")] = False
+
+
+RunFolder = Annotated[Path, typer.Option("--run", help="The run's folder.", metavar="DIR")]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Makes a function a command: spreads its option groups, turns errors into a line and an exit code."""
+    groups: dict[str, type[Any]] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if is_dataclass(parameter.annotation) and isinstance(parameter.annotation, type):
+            groups[parameter.name] = parameter.annotation
+            parameters += [
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=inspect.Parameter.empty if field.default is MISSING else field.default,
+                    annotation=field.type,
+                )
+                for field in fields(parameter.annotation)
+            ]
+        else:
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(function)
+    def run(**values: Any) -> None:
+        given = {
+            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        try:
+            function(**values, **given)
+        except SynthToolsError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            print("interrupted: the same command resumes", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+                raise
+            fail(UsageError(f"{error.filename or 'the disk'}: {error.strerror}; everything committed is kept"))
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
+    return run
+
+
+def fail(error: SynthToolsError) -> None:
+    """Writes an error as one line on stderr and ends the command with its exit code."""
+    from synthtools.errors import ContextTooSmall
+    from synthtools.reports.text import one_line
+
+    print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
+    raise typer.Exit(UsageError.exit_code if isinstance(error, ContextTooSmall) else error.exit_code)

@@ -1,0 +1,1 @@
+"""What people read about a run: the funnel, and single records."""

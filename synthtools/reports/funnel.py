@@ -1,0 +1,63 @@
+"""The funnel: how many items each stage made, how many were lost, and why."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from synthtools.reports.text import one_line, shown
+from synthtools.runs.reader import StoreReader
+from synthtools.runs.status import RunStatus, read_costs, read_status
+from synthtools.types.usage import Usage
+
+_MOST_REASONS = 6
+
+
+def funnel(store: StoreReader) -> RenderableType:
+    """Items by stage with their losses and reasons."""
+    status = read_status(store)
+    table = Table(title="Funnel", title_justify="left", header_style="bold", expand=False)
+    table.add_column("stage", no_wrap=True)
+    for name in ("done", "dropped", "failed", "left"):
+        table.add_column(name, justify="right")
+    table.add_column("why", overflow="fold")
+    for name, stage in status.stages.items():
+        if not any((stage.done, stage.dropped, stage.failed, stage.left)):
+            continue
+        numbers = (stage.done, stage.dropped, stage.failed, stage.left)
+        table.add_row(name, *(str(number) if number else "-" for number in numbers), shown(_why(store, name)))
+    return Group(table, shown(usage_line(status.usage)))
+
+
+def usage_line(usage: Usage) -> str:
+    """What a run has used, in a line."""
+    return (
+        f"{usage.calls:,} model calls, {usage.prompt_tokens:,} prompt tokens "
+        f"({usage.cached_tokens:,} cached), {usage.completion_tokens:,} generated"
+    )
+
+
+def costs(store: StoreReader) -> RenderableType:
+    """What each stage and role has used."""
+    table = Table(title="Model calls", title_justify="left", header_style="bold")
+    for name in ("stage", "role", "model"):
+        table.add_column(name)
+    for name in ("calls", "prompt", "cached", "generated"):
+        table.add_column(name, justify="right")
+    for (stage, role, model), usage in read_costs(store):
+        numbers = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+        table.add_row(shown(stage), shown(role), shown(model), *(f"{number:,}" for number in numbers))
+    return table
+
+
+def left_line(status: RunStatus) -> str:
+    """What is planned and not yet done, in a line; empty where nothing is."""
+    left = [f"{stage.left} {name}" for name, stage in status.stages.items() if stage.left]
+    return f"left to do: {', '.join(left)}" if left else ""
+
+
+def _why(store: StoreReader, stage: str) -> str:
+    rows = [("dropped", row) for row in store.reasons("dropped")]
+    rows += [("failed", row) for row in store.reasons("failed")]
+    rows += [("lost", row) for row in store.losses()]
+    found = [f"{number} {word}: {one_line(reason, 120)}" for word, (at, reason, number) in rows if at == stage]
+    more = len(found) - _MOST_REASONS
+    return "; ".join(found[:_MOST_REASONS]) + (f"; {more} more reasons" if more > 0 else "")
