@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from synthtools.types import ModeScore as ModeScore
     from synthtools.types import Parameter as Parameter
     from synthtools.types import Profile as Profile
+    from synthtools.types import RecordKind as RecordKind
     from synthtools.types import Response as Response
     from synthtools.types import Scenario as Scenario
     from synthtools.types import SimulationVerdict as SimulationVerdict
@@ -108,9 +109,9 @@ if TYPE_CHECKING:
     from synthtools.types import VerifyPolicy as VerifyPolicy
     from synthtools.world.behaviour import Behaviour as Behaviour
     from synthtools.world.certificate import certify as certify
-    from synthtools.world.certificate import replay as replay
     from synthtools.world.certification import Certification as Certification
     from synthtools.world.gate import check as check
+    from synthtools.world.replay import replay as replay
     from synthtools.world.verify import verify as verify
     from synthtools.world.world import World as World
 
@@ -157,6 +158,7 @@ _HOMES = {
         "ModeScore",
         "Parameter",
         "Profile",
+        "RecordKind",
         "Response",
         "Scenario",
         "SimulationVerdict",
@@ -184,10 +186,8 @@ _HOMES = {
     "synthtools.world.certification": ("Certification",),
     "synthtools.world.gate": ("check",),
     "synthtools.world.world": ("World",),
-    "synthtools.world.certificate": (
-        "certify",
-        "replay",
-    ),
+    "synthtools.world.certificate": ("certify",),
+    "synthtools.world.replay": ("replay",),
     "synthtools.world.verify": ("verify",),
     "synthtools.backends": (
         "configure",

@@ -2,7 +2,7 @@
 
 from synthtools.types.audit import AuditedCall, AuditedEnv, ModeScore, TestCall, TestMode, ToolAudit
 from synthtools.types.call import AnsweredBy, Change, Check, Response, ToolCall, Transition
-from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, Scenario, ToolCode
+from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, RecordKind, Scenario, ToolCode
 from synthtools.types.profile import PROFILES, SMALL, STANDARD, Profile
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.task import (
@@ -54,6 +54,7 @@ __all__ = [
     "ParameterType",
     "Profile",
     "Record",
+    "RecordKind",
     "Response",
     "Scenario",
     "SimulationVerdict",

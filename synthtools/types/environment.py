@@ -10,6 +10,13 @@ from synthtools.types.tool import Tool
 Difficulty = Literal["easy", "medium", "hard"]
 
 
+class RecordKind(Record):
+    """A kind of records in a scenario, by its nouns in snake_case."""
+
+    singular: str
+    plural: str
+
+
 class Scenario(Record):
     """A concrete situation in a subfield, in which people use tools that share data."""
 
@@ -17,6 +24,8 @@ class Scenario(Record):
     subfield: str
     title: str
     description: str = ""
+    kinds: tuple[RecordKind, ...] = ()
+    """Kinds of records, those that others belong to first; each becomes a collection."""
 
 
 class Collection(Record):
