@@ -127,6 +127,14 @@ class SynthAdapter(dspy.Adapter):
         """
         return self._plan(signature).read(completion, self._plan(signature).schema)
 
+    def read(self, signature: type[dspy.Signature], completion: str, inputs: Mapping[str, object]) -> dict[str, Any]:
+        """The output fields of an answer to a call with these inputs, which bind its schema.
+
+        Raises: ParseError with one line that can be told to the model.
+        """
+        plan = self._plan(signature)
+        return plan.read(completion, plan.schema_for(inputs))
+
     def schema(self, signature: type[dspy.Signature], inputs: Mapping[str, object]) -> JsonObject:
         """The JSON Schema that a call with these inputs puts on the wire."""
         return self._plan(signature).schema_for(inputs).schema

@@ -18,6 +18,9 @@ from synthtools.types.record import Json, JsonObject
 KEYLESS = frozenset({"openai", "hosted_vllm"})
 """Prefixes whose servers of one's own need no key; the client insists on one."""
 
+DEFAULT_TIMEOUT = 300.0
+"""Seconds for one try."""
+
 _UNREACHABLE = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "ConnectError", "ConnectTimeout"})
 
 
@@ -39,6 +42,7 @@ class LiteLLMTransport:
     def __init__(self, spec: ModelSpec) -> None:
         self.model = spec.name
         self._spec = spec
+        self._timeout = spec.timeout or DEFAULT_TIMEOUT
         self._turn = itertools.count()
 
     def send(self, body: JsonObject) -> JsonObject:
@@ -52,7 +56,7 @@ class LiteLLMTransport:
             except Exception as error:
                 raise self._typed(error, base) from error
 
-        return with_retries(attempt)
+        return with_retries(attempt, self._spec.retries)
 
     async def asend(self, body: JsonObject) -> JsonObject:
         """As `send`, on the running event loop."""
@@ -65,7 +69,7 @@ class LiteLLMTransport:
             except Exception as error:
                 raise self._typed(error, base) from error
 
-        return await with_retries_async(attempt)
+        return await with_retries_async(attempt, self._spec.retries)
 
     def state(self) -> JsonObject:
         """Settings without keys, which come from the environment only."""
@@ -78,7 +82,7 @@ class LiteLLMTransport:
             **body,
             **self._spec.settings,
             "model": self.model,
-            "timeout": self._spec.timeout,
+            "timeout": self._timeout,
             "num_retries": 0,
             "max_retries": 0,
             "caching": False,
@@ -102,7 +106,7 @@ class LiteLLMTransport:
         if isinstance(error, litellm.ContextWindowExceededError):
             return ContextTooSmall(f"{where}: the prompt does not fit the model's context: {_line(error)}")
         if isinstance(error, litellm.Timeout):
-            return Transient(ProviderError(f"{where}: no answer within {self._spec.timeout:g} s"), "slow")
+            return Transient(ProviderError(f"{where}: no answer within {self._timeout:g} s"), "slow")
         if isinstance(error, litellm.NotFoundError):
             return ModelUnreachable(f"{where}: there is no such model there: {_line(error)}")
         if isinstance(error, litellm.RateLimitError):

@@ -75,6 +75,7 @@ def build_lm(
     seed: int | None = 0,
     max_tokens: int | None = None,
     timeout: float | None = None,
+    retries: int | None = None,
     concurrency: int | None = None,
     **settings: Json,
 ) -> "dspy.LM":
@@ -88,6 +89,7 @@ def build_lm(
         seed: Seed of the first try; a call's own `config={"seed": n}` goes before it.
         max_tokens: Most tokens of an answer; None: the backend's own limit.
         timeout: Seconds for one try of a call; None: the backend's own.
+        retries: Most retries of a try that was refused, broken off or slow; None: the backend's own.
         concurrency: Most calls in flight at once; None: the backend's own.
         **settings: `top_k`, `stop`, penalties, and what the backend itself takes.
 
@@ -103,6 +105,7 @@ def build_lm(
         name=name,
         api_bases=(api_base,) if isinstance(api_base, str) else tuple(api_base or ()),
         timeout=timeout,
+        retries=retries,
         concurrency=concurrency,
         settings={key: value for key, value in settings.items() if key not in _SAMPLING},
     )

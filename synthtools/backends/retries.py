@@ -1,7 +1,7 @@
 """Bounded, jittered retries of what a second try can mend: busy, broken off, slow, not there yet."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
@@ -30,33 +30,35 @@ class Transient(Exception):
         self.retry_after = retry_after
 
 
+def _policy(retries: int | None) -> dict[str, Any]:
+    def spent(state: RetryCallState) -> bool:
+        tries = _TRIES[_failure(state).kind] if retries is None else retries + 1
+        return state.attempt_number >= tries
+
+    return {"retry": retry_if_exception_type(Transient), "stop": spent, "wait": _wait, "reraise": True}
+
+
+def with_retries(attempt: Callable[[], JsonObject], retries: int | None = None) -> JsonObject:
+    """Calls until it succeeds, fails for good, or its tries are spent. Raises: ProviderError."""
+    try:
+        return Retrying(**_policy(retries))(attempt)
+    except Transient as failure:
+        raise failure.error from failure.__cause__
+
+
+async def with_retries_async(attempt: Callable[[], Awaitable[JsonObject]], retries: int | None = None) -> JsonObject:
+    """As `with_retries`, waiting on the event loop."""
+    try:
+        return await AsyncRetrying(**_policy(retries))(attempt)
+    except Transient as failure:
+        raise failure.error from failure.__cause__
+
+
 def _failure(state: RetryCallState) -> Transient:
     assert state.outcome is not None
     return cast(Transient, state.outcome.exception())
 
 
-def _spent(state: RetryCallState) -> bool:
-    return state.attempt_number >= _TRIES[_failure(state).kind]
-
-
 def _wait(state: RetryCallState) -> float:
     asked = _failure(state).retry_after
     return min(_LONGEST_WAIT, _backoff(state) + (asked or 0.0))
-
-
-def with_retries(attempt: Callable[[], JsonObject]) -> JsonObject:
-    """Calls until it succeeds, fails for good, or its tries are spent. Raises: ProviderError."""
-    try:
-        return Retrying(retry=retry_if_exception_type(Transient), stop=_spent, wait=_wait, reraise=True)(attempt)
-    except Transient as failure:
-        raise failure.error from failure.__cause__
-
-
-async def with_retries_async(attempt: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
-    """As `with_retries`, waiting on the event loop."""
-    try:
-        return await AsyncRetrying(retry=retry_if_exception_type(Transient), stop=_spent, wait=_wait, reraise=True)(
-            attempt
-        )
-    except Transient as failure:
-        raise failure.error from failure.__cause__

@@ -45,6 +45,11 @@ class ScriptedServer:
         """Base address, for `api_base`."""
         self.in_flight = 0
         self.most_in_flight = 0
+        self.arrived = threading.Event()
+        """Set by the first request."""
+        self.idle = threading.Event()
+        """Set while no request is in flight."""
+        self.idle.set()
         self._script = script
         self._latency = latency
         self._faults = faults
@@ -66,6 +71,8 @@ class ScriptedServer:
         self.requests.append(body)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.idle.clear()
+        self.arrived.set()
         try:
             delay = self._latency()
             if delay:
@@ -74,6 +81,8 @@ class ScriptedServer:
             return self._answer(request, body, fault)
         finally:
             self.in_flight -= 1
+            if not self.in_flight:
+                self.idle.set()
 
     def _answer(self, request: web.Request, body: JsonObject, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.reset:

@@ -14,6 +14,8 @@ class ModelSpec(Record):
     api_bases: tuple[str, ...] = ()
     timeout: float | None = None
     """Seconds for one try of one call; None: the backend's own."""
+    retries: int | None = None
+    """Most retries of what may pass (busy, broken off, slow, unreachable); None: by kind, 1 to 5."""
     concurrency: int | None = None
     """Most calls in flight; None: the backend's own."""
     settings: dict[str, Json] = {}

@@ -1,0 +1,35 @@
+"""Signatures and a script that the backend tests share."""
+
+from typing import Annotated, Any, Literal
+
+import dspy
+from pydantic import Field
+
+from synthtools.backends.scripted import Script, register_script
+from synthtools.types.schema_from import Hidden, SchemaFrom
+
+
+class NameTool(dspy.Signature):
+    """Name a tool for the field."""
+
+    field: str = dspy.InputField()
+    feedback: str = dspy.InputField(default="")
+    name: Annotated[str, Field(max_length=40)] = dspy.OutputField()
+    kind: Literal["read", "write"] = dspy.OutputField()
+
+
+class CallTool(dspy.Signature):
+    """Make a call of the tool."""
+
+    tool: str = dspy.InputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    arguments: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
+
+
+def echo_name(inputs: dict[str, Any], schema: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Names a tool after its field and the seed, so that a test sees what reached the model."""
+    return {"name": f"{inputs['field']} {seed}", "kind": "read"}
+
+
+ECHO = Script({"NameTool": echo_name})
+register_script("echo", ECHO)
