@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -33,6 +33,9 @@ class MemoryTransitions:
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def __iter__(self) -> Iterator[Transition]:
+        return iter(self._known.values())
 
     def get(self, key: str) -> Transition | None:
         """The transition recorded under a key."""

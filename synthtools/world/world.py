@@ -18,6 +18,7 @@ from synthtools.types import (
     EnvSpec,
     Response,
     State,
+    Task,
     TaskWorld,
     Tool,
     ToolCall,
@@ -174,6 +175,16 @@ class World:
         twin._transcript = self._transcript.copy()
         twin._lock = asyncio.Lock()
         return twin
+
+    def reward(self, task: Task, answer: str | None = None) -> float:
+        """The reward, in [0, 1], of this session as a rollout of a task; `verify_world` says why.
+
+        Raises:
+            ReplayError: The task's gold solution cannot be replayed.
+        """
+        from synthtools.world.verify import verify_world
+
+        return verify_world(task, self, answer).reward
 
     def answered_by_code(self, tool: str) -> bool:
         """Whether certified code decides every answer of a tool here."""

@@ -1,0 +1,219 @@
+"""Whether two states are the same: type-strict, by the policy of each field, up to a renaming of generated ids."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from synthtools.types import Collection, VerifyPolicy
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.patch import pointer, same
+
+_MOST_PAIRINGS = 2000
+"""Pairings of generated ids that are tried before the best so far is taken."""
+
+
+class Difference(NamedTuple):
+    """One place in which a state is not as expected."""
+
+    path: str
+    """JSON pointer."""
+    expected: Json
+    """None where nothing should stand there."""
+    actual: Json
+    """None where nothing stands there."""
+    kind: str
+    """`missing`, `extra` or `changed`."""
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "missing":
+                return f"{self.path} is missing (expected {_short(self.expected)})"
+            case "extra":
+                return f"{self.path} should not be there ({_short(self.actual)})"
+            case _:
+                return f"{self.path} is {_short(self.actual)}, expected {_short(self.expected)}"
+
+
+class Comparison:
+    """Compares states by a policy; fields that are declared prose are left out.
+
+    Args:
+        policy: The rule of each field, by `collection.field`.
+        collections: Which fields are prose.
+    """
+
+    def __init__(self, policy: VerifyPolicy, collections: Sequence[Collection] = ()) -> None:
+        self._policy = policy
+        self._prose = frozenset(
+            f"{collection.name}.{name}"
+            for collection in collections
+            for name, parameter in collection.fields.items()
+            if parameter.prose
+        )
+
+    def differences(self, initial: State, expected: State, actual: State) -> list[Difference]:
+        """Where `actual` differs from `expected`, the ids created since `initial` renamed as fits best."""
+        return self._best(initial, expected, actual)[0]
+
+    def renaming(self, initial: State, expected: State, actual: State) -> dict[str, str]:
+        """The ids created in `actual`, each with the one that it stands for in `expected`."""
+        return self._best(initial, expected, actual)[1]
+
+    def _best(self, initial: State, expected: State, actual: State) -> tuple[list[Difference], dict[str, str]]:
+        best = list(self._diff(expected, actual)), dict[str, str]()
+        if not best[0]:
+            return best
+        wanted, made = _created(initial, expected), _created(initial, actual)
+        for count, renaming in enumerate(_pairings(wanted, made)):
+            if count >= _MOST_PAIRINGS:
+                break
+            found = list(self._diff(expected, rename(actual, renaming, made)))
+            if len(found) < len(best[0]):
+                best = found, renaming
+            if not found:
+                break
+        return best
+
+    def _diff(self, expected: State, actual: State) -> Iterator[Difference]:
+        for name in dict.fromkeys((*expected, *actual)):
+            left, right = expected.get(name, {}), actual.get(name, {})
+            if isinstance(left, dict) and isinstance(right, dict):
+                yield from self._diff_records(name, left, right)
+            elif not same(left, right):
+                yield Difference(pointer(name), left, right, "changed")
+
+    def _diff_records(self, name: str, expected: JsonObject, actual: JsonObject) -> Iterator[Difference]:
+        for record_id in dict.fromkeys((*expected, *actual)):
+            path = pointer(name, record_id)
+            if record_id not in actual:
+                yield Difference(path, expected[record_id], None, "missing")
+                continue
+            if record_id not in expected:
+                yield Difference(path, None, actual[record_id], "extra")
+                continue
+            left, right = expected[record_id], actual[record_id]
+            if left is right:
+                continue
+            if not (isinstance(left, dict) and isinstance(right, dict)):
+                if not same(left, right):
+                    yield Difference(path, left, right, "changed")
+                continue
+            for field in dict.fromkeys((*left, *right)):
+                if not self._field_same(f"{name}.{field}", left, right, field):
+                    yield Difference(path + pointer(field), left.get(field), right.get(field), "changed")
+
+    def _field_same(self, field: str, left: JsonObject, right: JsonObject, key: str) -> bool:
+        rule = self._policy.fields.get(field, "ignore" if field in self._prose else "exact")
+        if rule == "ignore":
+            return True
+        if key not in left or key not in right:
+            return False
+        if rule == "set":
+            return _same_set(left[key], right[key])
+        if rule == "tolerance":
+            return close(left[key], right[key], self._policy.tolerance)
+        return same(left[key], right[key])
+
+
+def rename(state: State, renaming: Mapping[str, str], made: Mapping[str, Sequence[str]]) -> State:
+    """The state with generated ids replaced, as keys and wherever a whole string is one of them."""
+    if not renaming:
+        return state
+    renamed: State = {}
+    for name, records in state.items():
+        if not isinstance(records, dict):
+            renamed[name] = records
+            continue
+        own = set(made.get(name, ()))
+        renamed[name] = {
+            renaming.get(record_id, record_id) if record_id in own else record_id: _replace(record, renaming)
+            for record_id, record in records.items()
+        }
+    return renamed
+
+
+def close(left: Json, right: Json, tolerance: float) -> bool:
+    """Whether two numbers are at most a tolerance apart; other values must be the same."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return same(left, right)
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return abs(left - right) <= tolerance
+    return same(left, right)
+
+
+def _created(initial: State, state: State) -> dict[str, list[str]]:
+    created: dict[str, list[str]] = {}
+    for name, records in state.items():
+        before = initial.get(name, {})
+        if isinstance(records, dict) and isinstance(before, dict):
+            new = [record_id for record_id in records if record_id not in before]
+            if new:
+                created[name] = new
+    return created
+
+
+def _pairings(wanted: Mapping[str, list[str]], made: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
+    """One-to-one maps from made ids to wanted ones, by collection; ids left over keep a name of their own."""
+    names = [name for name in made if name in wanted]
+
+    def extend(index: int, so_far: dict[str, str]) -> Iterator[dict[str, str]]:
+        if index == len(names):
+            yield _without_clashes(so_far, made)
+            return
+        name = names[index]
+        for pairs in _match(made[name], wanted[name]):
+            yield from extend(index + 1, {**so_far, **pairs})
+
+    yield from extend(0, {})
+
+
+def _match(made: list[str], wanted: list[str]) -> Iterator[dict[str, str]]:
+    """Ways to give each made id a wanted one, as long as there are any; those that keep their name first."""
+    if not made or not wanted:
+        yield {}
+        return
+    first, rest = made[0], made[1:]
+    for target in sorted(wanted, key=lambda record_id: record_id != first):
+        for pairs in _match(rest, [record_id for record_id in wanted if record_id != target]):
+            yield {first: target, **pairs}
+    if len(made) > len(wanted):
+        for pairs in _match(rest, wanted):
+            yield pairs
+
+
+def _without_clashes(renaming: dict[str, str], made: Mapping[str, list[str]]) -> dict[str, str]:
+    """Ids that are not renamed step aside where another one takes their name."""
+    targets = set(renaming.values())
+    aside = {
+        record_id: f"{record_id} (extra)"
+        for ids in made.values()
+        for record_id in ids
+        if record_id not in renaming and record_id in targets
+    }
+    return {**renaming, **aside}
+
+
+def _replace(value: Json, renaming: Mapping[str, str]) -> Json:
+    if isinstance(value, str):
+        return renaming.get(value, value)
+    if isinstance(value, list):
+        return [_replace(item, renaming) for item in value]
+    if isinstance(value, dict):
+        return {key: _replace(item, renaming) for key, item in value.items()}
+    return value
+
+
+def _same_set(left: Json, right: Json) -> bool:
+    if not isinstance(left, list) or not isinstance(right, list) or len(left) != len(right):
+        return same(left, right)
+    rest = list(right)
+    for item in left:
+        at = next((index for index, other in enumerate(rest) if same(item, other)), None)
+        if at is None:
+            return False
+        rest.pop(at)
+    return True
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,103 @@
+"""Where the arguments of a solution come from: the request, an earlier response, a default, the clock, or nowhere."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from synthtools.types import Citation, Parameter, Response, Tool, ToolCall
+from synthtools.types.canonical import same_json
+from synthtools.types.record import Json
+from synthtools.world.spoken import SpokenText
+
+_TEXT = Parameter(type="string")
+
+
+def ground(
+    tool: Tool, call: ToolCall, request: str, earlier: Sequence[Response] = (), now: str | None = None
+) -> list[Citation]:
+    """A citation for every argument of a call, in the order of its arguments.
+
+    Args:
+        tool: The tool that is called.
+        call: The call of the solution.
+        request: What the user asked.
+        earlier: What the calls before it answered.
+        now: The clock, which gives `tomorrow` its meaning.
+    """
+    text = SpokenText(request, now)
+    known = [value for response in earlier if response.ok for value in scalars(response.data)]
+    return [
+        _cite(name, value, tool.parameters.get(name, _TEXT), text, known, now) for name, value in call.arguments.items()
+    ]
+
+
+def ungrounded(citations: Sequence[Citation]) -> list[str]:
+    """The parameters whose value comes from nowhere."""
+    return [citation.parameter for citation in citations if citation.source == "nowhere"]
+
+
+def scalars(value: Json) -> Iterator[Json]:
+    """Every string, number and boolean in a value."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from scalars(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from scalars(item)
+    elif value is not None:
+        yield value
+
+
+def _cite(
+    name: str, value: Json, parameter: Parameter, text: SpokenText, known: Sequence[Json], now: str | None
+) -> Citation:
+    quote = mention(text, name, value, parameter)
+    if quote is not None:
+        return Citation(parameter=name, source="request", quote=quote)
+    if _stands_in(value, known):
+        return Citation(parameter=name, source="response", quote=str(value)[:120])
+    parts = _parts(value, parameter)
+    if parts and all(mention(text, name, part, inner) or _stands_in(part, known) for part, inner in parts):
+        return Citation(parameter=name, source="response", quote=str(value)[:120])
+    if not parameter.required and same_json(parameter.normalise(value), parameter.normalise(parameter.default)):
+        return Citation(parameter=name, source="rule", quote="the default")
+    if now is not None and value in (now, now[:10]):
+        return Citation(parameter=name, source="rule", quote="the clock")
+    return Citation(parameter=name, source="nowhere")
+
+
+def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> str | None:
+    """How a request says the value of a parameter; a flag counts as said where its name is."""
+    if isinstance(value, bool):
+        return text.mentions_words(name)
+    if isinstance(value, list) and parameter.items is not None and value:
+        quotes = [mention(text, name, item, parameter.items) for item in value]
+        found = [quote for quote in quotes if quote is not None]
+        return ", ".join(found) if len(found) == len(quotes) else None
+    minor_units = parameter.type == "integer" and _counts_cents(name, parameter)
+    return text.mention(value, minor_units=minor_units, loose=bool(parameter.enum))
+
+
+def _counts_cents(name: str, parameter: Parameter) -> bool:
+    words = f"{name} {parameter.description}".casefold()
+    return any(word in words for word in ("cent", "minor unit", "pence", "amount", "price", "cost", "fee", "total"))
+
+
+def _stands_in(value: Json, known: Sequence[Json]) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(_stands_in(item, known) for item in value)
+    # A boolean or a tiny number stands in almost every response: that is no source.
+    if value is None or isinstance(value, bool):
+        return False
+    return any(_equal(value, other) for other in known)
+
+
+def _equal(left: Json, right: Json) -> bool:
+    return left == right and isinstance(left, bool) == isinstance(right, bool)
+
+
+def _parts(value: Json, parameter: Parameter) -> list[tuple[Json, Parameter]]:
+    if isinstance(value, list):
+        return [(item, parameter.items or _TEXT) for item in value]
+    if isinstance(value, dict):
+        inner: Mapping[str, Parameter] = parameter.properties or {}
+        return [(item, inner.get(name, _TEXT)) for name, item in value.items()]
+    return []

@@ -1,0 +1,122 @@
+"""Replay of a task's gold solution, here or in a fresh process with another hash seed.
+
+`python -m synthtools.world.replay` reads tasks on standard input, one JSON record a line, and writes one line for each:
+`{"id", "fingerprint"}`, or `{"id", "error"}`.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from synthtools.errors import ReplayError, SynthToolsError, WorldError
+from synthtools.types import Task, TaskWorld, ToolCall
+from synthtools.types.canonical import content_hash
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.transitions import MemoryTransitions, Transitions
+from synthtools.world.world import Engine, World
+
+_SECONDS_A_TASK = 30
+
+
+def open_world(task: Task, *, transitions: Transitions | None = None, engine: Engine = "auto") -> World:
+    """A fresh world of a task in its initial state.
+
+    Where a model answers some tool of the gold solution, its recorded transitions repeat; code answers anew.
+
+    Raises:
+        ReplayError: The task's world is not beside the file, or its initial state does not fit it.
+    """
+    if task.world is None:
+        raise ReplayError(f"task {task.id}: its world is not beside the file")
+    if transitions is None and task.gold and engine != "code" and not _is_coded(task.world, task.gt_tool_calls):
+        transitions = MemoryTransitions(task.gold)
+    try:
+        return World(task.world, task.initial_state or {}, transitions=transitions, engine=engine)
+    except WorldError as error:
+        raise ReplayError(f"task {task.id}: {error}") from error
+
+
+def _is_coded(world: TaskWorld, calls: Sequence[ToolCall]) -> bool:
+    return all(call.name in world.code and world.code[call.name].certified for call in calls)
+
+
+def run_gold(task: Task, *, transitions: Transitions | None = None, engine: Engine = "auto") -> World:
+    """A world in which the task's gold calls were made.
+
+    Raises:
+        ReplayError: The world is missing, or a gold call does not succeed.
+    """
+    world = open_world(task, transitions=transitions, engine=engine)
+    for call in task.gt_tool_calls:
+        response = world.call(call)
+        if not response.ok:
+            raise ReplayError(f"task {task.id}: {call} gives {response.status_code} {response.error_message}")
+    return world
+
+
+def replay(task: Task) -> State:
+    """The state after the task's gold calls, made in a fresh world.
+
+    Raises:
+        ReplayError: The world is missing, or a gold call does not succeed.
+    """
+    return run_gold(task).state
+
+
+def fingerprint(task: Task, *, engine: Engine = "auto") -> str:
+    """A hash of the replayed gold solution: every response and the final state.
+
+    Raises:
+        ReplayError: As `replay`.
+    """
+    world = run_gold(task, engine=engine)
+    responses: list[Json] = [exchange.response.model_dump(mode="json") for exchange in world.transcript]
+    return content_hash([world.state, responses])
+
+
+def fingerprints_elsewhere(tasks: Sequence[Task]) -> dict[str, str]:
+    """The fingerprints that a fresh process with another hash seed gets, by task id; `error: ...` where it fails.
+
+    Raises:
+        ReplayError: The process itself failed.
+    """
+    if not tasks:
+        return {}
+    environment = dict(os.environ)
+    environment["PYTHONHASHSEED"] = "1" if environment.get("PYTHONHASHSEED") != "1" else "2"
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "synthtools.world.replay"],
+        input=b"\n".join(task.model_dump_json(by_alias=True).encode() for task in tasks),
+        capture_output=True,
+        env=environment,
+        timeout=60 + _SECONDS_A_TASK * len(tasks),
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ReplayError(f"the replaying process failed: {done.stderr.decode(errors='replace')[-400:]}")
+    rows: list[JsonObject] = [orjson.loads(line) for line in done.stdout.splitlines()]
+    return {str(row["id"]): str(row.get("fingerprint") or f"error: {row.get('error')}") for row in rows}
+
+
+def _main() -> None:
+    for line in sys.stdin.buffer:
+        if not line.strip():
+            continue
+        task = Task.model_validate_json(line)
+        row: JsonObject = {"id": task.id}
+        try:
+            row["fingerprint"] = fingerprint(task)
+        except SynthToolsError as error:
+            row["error"] = str(error)
+        sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+
+
+if __name__ == "__main__":
+    _main()
