@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from synthtools.config import Settings
+from synthtools.config import Settings, write_settings
 from synthtools.runs.acceptance import accept_settings
 from synthtools.runs.budget import Budget
 from synthtools.runs.executors import LocalExecutor
@@ -33,6 +33,8 @@ class Work:
     seconds: float | None = None
     """Time after which the command ends."""
     retry_failed: bool = False
+    redo: Sequence[str] = ()
+    """Stages whose finished items are done again; a record stays until a better one replaces it."""
     accept_changes: bool = False
     program_files: Mapping[str, Path] = field(default_factory=dict[str, Path])
     """Saved states of programs, by stage."""
@@ -56,6 +58,9 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     accept_settings(
         store, stages, work.settings, program_hashes(work.program_files), accept_changes=work.accept_changes
     )
+    write_settings(work.settings, store.folder)
+    for stage in work.redo:
+        store.redo(stage)
     if work.retry_failed:
         store.reopen_failed([stage.name for stage in stages])
     ledger = RunLedger(store)

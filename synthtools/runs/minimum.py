@@ -10,7 +10,10 @@ from synthtools.types.trajectory import Trajectory
 
 
 class Minimum:
-    """At least 3 audited tools answered by certified code, 2 certified tasks that change the state, 1 solved rollout."""
+    """At least 3 audited tools answered by certified code, 2 certified tasks that change the state, 1 solved rollout.
+
+    A watcher of the scheduler, and with `is_met` its goal.
+    """
 
     TOOLS, TASKS, ROLLOUTS = 3, 2, 1
 

@@ -31,7 +31,7 @@ class Models:
         self._settings = settings
         self._program_files = program_files
         bases = list(model.api_base) or None
-        self._main: Any = build_lm(model.name, api_base=bases, **reached, **cast("dict[str, Any]", model.options))
+        self.main: Any = build_lm(model.name, api_base=bases, **reached, **cast("dict[str, Any]", model.options))
         self._judge: Any = None
         if settings.judge.name is not None:
             self._judge = build_lm(settings.judge.name, api_base=list(settings.judge.api_base) or bases, **reached)
@@ -44,12 +44,12 @@ class Models:
         """A block in which programs use the main model, with our adapter and without DSPy's growing histories."""
         from synthtools.backends.registry import adapter
 
-        with _dspy().context(lm=self._main, adapter=adapter(), trace=None, disable_history=True):
+        with _dspy().context(lm=self.main, adapter=adapter(), trace=None, disable_history=True):
             yield
 
     def varied(self, by: int) -> AbstractContextManager[object]:
         """A block in which first tries have a seed that much further on."""
-        return _dspy().context(lm=self._main.copy(seed=self._settings.model.seed + by))
+        return _dspy().context(lm=self.main.copy(seed=self._settings.model.seed + by))
 
     @property
     def fallen_back(self) -> Callable[[], AbstractContextManager[object]] | None:

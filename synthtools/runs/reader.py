@@ -108,6 +108,11 @@ class StoreReader:
         except zlib.error as error:
             raise RunError(f"the {stage} record {id} in {self.path} is damaged: see `status --check`") from error
 
+    def hash_of(self, stage: str, id: str) -> str | None:
+        """Content hash of a done record; None: there is none."""
+        found = self.rows("SELECT hash FROM items WHERE stage = ? AND id = ? AND status = 'done'", (stage, id))
+        return str(found[0][0]) if found else None
+
     def count(self, stage: str, statuses: Iterable[Status]) -> int:
         """How many items of a stage have one of these statuses."""
         chosen = tuple(statuses)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,6 +16,9 @@ from synthtools.runs.reader import STORE_NAME, StoreReader
 from synthtools.runs.writer import Writer
 
 T = TypeVar("T")
+
+_QUEUED = 256
+"""Most outcomes that wait for a commit, so that memory stays bounded."""
 
 
 class Store(StoreReader):
@@ -56,10 +60,6 @@ class Store(StoreReader):
         """Runs an operation on the writer and waits for its commit."""
         return self._writer.submit(operation).result()
 
-    async def awrite(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs an operation on the writer; returns once it is committed, without blocking the loop."""
-        return await asyncio.wrap_future(self._writer.submit(operation))
-
     def submit(self, operation: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         """Queues an operation; the future resolves once it is committed."""
         return self._writer.submit(operation)
@@ -97,13 +97,28 @@ class Store(StoreReader):
 
         A record that replaces one of other content makes its children items to be done again.
         """
-        body = zlib.compress(outcome.payload, 1) if outcome.status == "done" else b""
-        await self.awrite(lambda connection: _write_outcome(connection, outcome, body))
+        await asyncio.wrap_future(self._queue_outcome(outcome))
 
     def put(self, outcome: Outcome) -> None:
-        """`commit` for callers without a loop: imports."""
+        """`commit` for callers without a loop."""
+        self._queue_outcome(outcome).result()
+
+    def put_all(self, outcomes: Iterable[Outcome]) -> int:
+        """`put` for many, in grouped commits; what was committed stays where one of them raises. Returns how many."""
+        queued: deque[Future[None]] = deque()
+        count = 0
+        for outcome in outcomes:
+            queued.append(self._queue_outcome(outcome))
+            count += 1
+            if len(queued) > _QUEUED:
+                queued.popleft().result()
+        for future in queued:
+            future.result()
+        return count
+
+    def _queue_outcome(self, outcome: Outcome) -> "Future[None]":
         body = zlib.compress(outcome.payload, 1) if outcome.status == "done" else b""
-        self.write(lambda connection: _write_outcome(connection, outcome, body))
+        return self._writer.submit(lambda connection: _write_outcome(connection, outcome, body))
 
     def reopen_failed(self, stages: Sequence[str]) -> int:
         """Makes the failed items of these stages items to be done again, with another seed unless the provider failed.

@@ -8,8 +8,23 @@ from typing import cast
 
 import orjson
 
-from synthtools.runs.journal import JournalStore
+from synthtools.runs.journal import JournalStore, Rows
 from synthtools.types.call import Transition
+
+
+class RecordedTransitions:
+    """The transitions of a run that is only read: what is put is not kept."""
+
+    def __init__(self, store: Rows) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Transition | None:
+        """The transition recorded under a key."""
+        return _read(self._store, key)
+
+    def put(self, key: str, transition: Transition) -> Transition:
+        """The transition that stands: one that is there, else the one given."""
+        return self.get(key) or transition
 
 
 class RunTransitions:
@@ -25,10 +40,7 @@ class RunTransitions:
         with self._lock:
             if key in self._coming:
                 return self._coming[key]
-        found = self._store.rows("SELECT body FROM transitions WHERE key = ?", (key,))
-        if not found:
-            return None
-        return Transition.model_validate_json(zlib.decompress(cast(bytes, found[0][0])))
+        return _read(self._store, key)
 
     def put(self, key: str, transition: Transition) -> Transition:
         """Records a transition unless one is there, and gives the one that stands."""
@@ -50,3 +62,10 @@ class RunTransitions:
         with self._lock:
             if future.exception() is None:
                 self._coming.pop(key, None)
+
+
+def _read(store: Rows, key: str) -> Transition | None:
+    found = store.rows("SELECT body FROM transitions WHERE key = ?", (key,))
+    if not found:
+        return None
+    return Transition.model_validate_json(zlib.decompress(cast(bytes, found[0][0])))

@@ -1,0 +1,78 @@
+"""What `import` does: records from elsewhere as done items of a run, so that later stages go on from them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from synthtools.cli.options import ModelOptions
+from synthtools.cli.rollouts import task_outcome
+from synthtools.cli.work import gather_settings, out, say
+from synthtools.config import Settings
+from synthtools.errors import DataError, RunError
+from synthtools.exports.task_content import read_tasks
+from synthtools.exports.v1 import ImportReport, read_environments
+from synthtools.reports.text import one_line, shown
+from synthtools.runs.item import Item, Outcome, content_hash
+from synthtools.runs.stages import NEXT, STAGES
+from synthtools.runs.store import Store
+from synthtools.types.environment import EnvSpec
+from synthtools.types.names import slug
+from synthtools.types.task import Task
+
+_SHOWN = 20
+
+
+def import_v1(path: Path, folder: Path) -> None:
+    """Brings environments into a run. Raises: DataError for a malformed row, RunError where an id is taken."""
+    settings = _settings(path, folder)
+    report = ImportReport()
+    with Store(folder, create=True) as store:
+        store.put_all(_new(store, (environment_outcome(env, settings) for env in read_environments(path, report))))
+    for kind, count in list(report.counts.items())[:_SHOWN]:
+        out.print(shown(f"{count:6} {kind}"))
+    for id, change in report.changes[:_SHOWN]:
+        out.print(shown(f"  {id}: {change.part}: {change.kind} {one_line(change.detail, 120)}", "dim"))
+    if len(report.changes) > _SHOWN:
+        out.print(shown(f"  and {len(report.changes) - _SHOWN} more", "dim"))
+    say(f"imported {report.tools} tools in {report.environments} environments into {folder}")
+    say(f"next: `synthtools env-audit --run {folder}`")
+
+
+def import_v2(path: Path, folder: Path) -> None:
+    """Brings tasks into a run. Raises: DataError for a malformed row, RunError where an id is taken."""
+    settings = _settings(path, folder)
+    with Store(folder, create=True) as store:
+        tasks: Iterator[Task] = read_tasks(path)
+        count = store.put_all(_new(store, (task_outcome(task, settings.profile) for task in tasks)))
+    say(f"imported {count} tasks into {folder}")
+    say(f"next: `synthtools trajectory-generation --run {folder}`")
+
+
+def environment_outcome(env: EnvSpec, settings: Settings) -> Outcome:
+    """An environment from elsewhere as a done item, its audit planned."""
+    stage, child = STAGES["env-generation"], NEXT["env-generation"]
+    item = Item(stage.name, env.id, field=slug(env.scenario.field))
+    payload = stage.write(env)
+    return Outcome(
+        item,
+        "done",
+        payload,
+        content_hash(payload, stage.unhashed),
+        children=tuple(child.expand(item, lambda: env, settings.profile)),
+        expanded=child.expansion(settings.profile),
+    )
+
+
+def _settings(path: Path, folder: Path) -> Settings:
+    if not path.is_file():
+        raise DataError(f"no such file: {path}")
+    return gather_settings(folder, ModelOptions())
+
+
+def _new(store: Store, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """The outcomes that the run does not hold yet. Raises: RunError for an id whose record is another one."""
+    for outcome in outcomes:
+        held = store.hash_of(*outcome.item.key)
+        if held is None:
+            yield outcome
+        elif held != outcome.hash:
+            raise RunError(f"the run {store.folder} has another {outcome.item.stage} record {outcome.item.id}")

@@ -1,0 +1,30 @@
+"""`import`: other people's tools and tasks into a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthtools.cli.options import RunFolder, command
+
+_Source = Annotated[Path, typer.Argument(help="The file, .jsonl or .jsonl.gz.", metavar="PATH")]
+
+app = typer.Typer(no_args_is_help=True, help="Bring other people's tools and tasks into a run.")
+
+
+@app.command("v1")
+@command
+def v1(path: _Source, folder: RunFolder) -> None:
+    """Tools of the first version: environments whose tools a model answers; every normalisation is reported."""
+    from synthtools.cli.bringing import import_v1
+
+    import_v1(path, folder)
+
+
+@app.command("v2")
+@command
+def v2(path: _Source, folder: RunFolder) -> None:
+    """Tasks of the second version, task_content.jsonl: ready for rollouts."""
+    from synthtools.cli.bringing import import_v2
+
+    import_v2(path, folder)

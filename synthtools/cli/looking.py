@@ -1,0 +1,90 @@
+"""What `status` and `show` print."""
+
+from pathlib import Path
+
+import orjson
+import typer
+
+from synthtools.cli.work import out, say
+from synthtools.errors import UsageError
+from synthtools.reports.funnel import costs, funnel, left_line
+from synthtools.reports.text import plain, shown
+from synthtools.reports.views import view
+from synthtools.runs.item import Item
+from synthtools.runs.run import Run, open_run
+from synthtools.runs.stages import STAGES, UNHASHED
+from synthtools.runs.status import read_costs
+from synthtools.types.record import Json
+
+
+def show_status(folder: Path, *, as_json: bool, check: bool, cost: bool) -> None:
+    """Prints how a run stands; ends with 2 where `check` finds damage."""
+    with open_run(folder) as run:
+        status = run.status()
+        damage = [plain(line) for line in run.store.damage(UNHASHED)] if check else []
+        if as_json:
+            report = status.to_json()
+            if check:
+                report["damage"] = list[Json](damage)
+            if cost:
+                report["calls"] = [
+                    {"stage": stage, "role": role, "model": model, **usage.model_dump(mode="json")}
+                    for (stage, role, model), usage in read_costs(run.store)
+                ]
+            print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+        else:
+            out.print(funnel(run.store))
+            if cost:
+                out.print(costs(run.store))
+            if left := left_line(status):
+                out.print(shown(left))
+            if check and not damage:
+                out.print("every record matches its hash")
+    if damage:
+        for line in damage:
+            say(line)
+        raise typer.Exit(UsageError.exit_code)
+
+
+def show_record(folder: Path, id: str, stage: str | None, *, as_json: bool) -> None:
+    """Prints a record, or what became of the item where there is none."""
+    if stage is not None and stage not in STAGES:
+        raise UsageError(f"there is no stage {stage}; there are {', '.join(STAGES)}")
+    with open_run(folder) as run:
+        item = _chosen(run, id, stage)
+        if item.status != "done":
+            _show_outcome(item, as_json=as_json)
+            return
+        payload = run.store.payload(item.stage, item.id)
+        if as_json:
+            print(orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2).decode())
+            return
+        out.print(shown(f"{item.stage}", "dim"))
+        out.print(view(STAGES[item.stage].read(payload, item.id)))
+
+
+def _chosen(run: Run, id: str, stage: str | None) -> Item:
+    order = list(STAGES)
+    found = sorted(run.find(id), key=lambda item: order.index(item.stage))
+    if stage is not None:
+        found = [item for item in found if item.stage == stage]
+    if not found:
+        near = run.store.similar_ids(id[: max(4, len(id) - 4)])
+        hint = f"; there are {', '.join(near)}" if near else "; `synthtools status` says what there is"
+        raise UsageError(f"the run {run.path} has no {stage or 'record'} {id}{hint}")
+    tried = [item for item in found if item.status != "todo"]
+    records = [item for item in tried if item.status == "done" and item.stage != "task-sequences"]
+    return (records or tried or found)[-1] if stage is None else found[-1]
+
+
+def _show_outcome(item: Item, *, as_json: bool) -> None:
+    if as_json:
+        row = {"stage": item.stage, "id": item.id, "status": item.status, "reason": item.reason, "detail": item.detail}
+        print(orjson.dumps(row, option=orjson.OPT_INDENT_2).decode())
+        return
+    words = {
+        "todo": "planned, not tried yet",
+        "dropped": f"dropped: {item.reason}",
+        "failed": f"failed ({item.reason}): {item.detail}",
+    }
+    out.print(shown(f"{item.stage} {item.id}: {words[item.status]}"))

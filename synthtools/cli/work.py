@@ -1,0 +1,191 @@
+"""What the commands that call a model share: settings, the run's folder, driving it, and saying what came of it."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import typer
+from rich.console import Console
+
+from synthtools.cli.options import INTERRUPTED, FieldOptions, ModelOptions, fail
+from synthtools.config import (
+    CONFIG_NAME,
+    Layer,
+    Settings,
+    put,
+    read_environment,
+    read_file,
+    read_set,
+    settle,
+)
+from synthtools.errors import UsageError
+from synthtools.runs.reader import StoreReader
+from synthtools.runs.scheduler import Summary
+from synthtools.runs.stages import STAGES, Stage, first_items
+from synthtools.runs.status import read_status
+
+if TYPE_CHECKING:
+    from synthtools.runs.store import Store
+
+out = Console()
+"""Results."""
+notes = Console(stderr=True)
+"""Progress and remarks."""
+
+_OPTIONS = {
+    "model": "model.name",
+    "api_base": "model.api_base",
+    "judge_model": "judge.name",
+    "fallback_model": "model.fallback",
+    "temperature": "model.temperature",
+    "top_p": "model.top_p",
+    "seed": "model.seed",
+    "max_tokens": "model.max_tokens",
+    "concurrency": "run.concurrency",
+    "budget_usd": "run.budget_usd",
+    "budget_tokens": "run.budget_tokens",
+    "profile": "profile.name",
+}
+"""Options of the command line by the setting they give."""
+
+
+def say(text: str) -> None:
+    """A remark for people, on stderr."""
+    notes.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def gather_settings(
+    folder: Path | None, options: ModelOptions, more: Mapping[str, object] | None = None, usual: Layer | None = None
+) -> Settings:
+    """The settings of a command from all their sources.
+
+    Args:
+        folder: The run's folder, whose own settings are the base; None: no run.
+        options: Options that every such command has.
+        more: Options of this command by the setting they give; None values are not given.
+        usual: Defaults of this command.
+
+    Raises: ConfigError.
+    """
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    layers: list[tuple[str, Layer]] = [("defaults", usual or {})]
+    if folder is not None and (folder / CONFIG_NAME).is_file():
+        layers.append((str(folder / CONFIG_NAME), read_file(folder / CONFIG_NAME)))
+    if options.config is not None:
+        layers.append((str(options.config), read_file(options.config)))
+    layers.append(("environment", read_environment(os.environ)))
+    given: Layer = {}
+    for name, path in _OPTIONS.items():
+        value = getattr(options, name)
+        if value is not None:
+            put(given, path, value)
+    for path, value in (more or {}).items():
+        if value is not None:
+            put(given, path, value)
+    layers.append(("command line", given))
+    layers.append(("--set", read_set(options.set_ or ())))
+    return settle(layers)
+
+
+def field_names(options: FieldOptions) -> list[str] | None:
+    """The names that a command line gives; None: none."""
+    if options.all_fields:
+        from synthtools.programs.fields import FIELDS
+
+        return [field.name for field in FIELDS]
+    return options.field or None
+
+
+def chosen_fields(settings: Settings) -> dict[str, str]:
+    """The fields of a command: slug -> name. Raises: UsageError where two names make one slug."""
+    from synthtools.programs.fields import find_field
+
+    chosen: dict[str, str] = {}
+    for name in settings.run.fields:
+        field = find_field(name)
+        if not _is_same(chosen.setdefault(field.slug, field.name), field.name):
+            raise UsageError(f"the fields {chosen[field.slug]!r} and {field.name!r} would have the same ids")
+    return chosen
+
+
+def plan_fields(store: "Store", fields: Mapping[str, str]) -> None:
+    """Adds the first items of fields to a run. Raises: UsageError where a slug is another field's there."""
+    for item in first_items(fields):
+        known = store.item(item.stage, item.id)
+        if known is not None and not _is_same(known.parent, item.parent):
+            raise UsageError(f"the run has the field {known.parent!r}, and {item.parent!r} would have the same ids")
+    store.plan(first_items(fields))
+
+
+def _is_same(one: str, other: str) -> bool:
+    return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
+
+
+def program_files(options: ModelOptions, stages: Sequence[Stage]) -> dict[str, Path]:
+    """Saved programs by stage. Raises: UsageError where it is not clear which stage a file is for."""
+    files: dict[str, Path] = {}
+    for text in options.program or ():
+        stage, sign, path = text.partition("=")
+        if not sign:
+            public = [stage.name for stage in stages if not stage.internal]
+            if len(public) != 1:
+                raise UsageError(f"--program {text}: say for which stage, for example --program env-audit={text}")
+            stage, path = public[0], text
+        if stage not in STAGES:
+            raise UsageError(f"--program {text}: there is no stage {stage}; there are {', '.join(STAGES)}")
+        files[stage] = Path(path)
+    return files
+
+
+def conclude(
+    folder: Path, summary: Summary, options: ModelOptions, files: Sequence[Path] = (), next_step: str = ""
+) -> None:
+    """Says what a command did and ends it with the exit code for that."""
+    with_reader(folder, lambda store: _report(store, summary, options, files, next_step))
+    if summary.ending == "provider" and summary.error is not None:
+        fail(summary.error)
+    if summary.ending == "interrupted":
+        say("interrupted: the same command resumes")
+        raise typer.Exit(INTERRUPTED)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def with_reader(folder: Path, use: Callable[[StoreReader], None]) -> None:
+    """Reads a run's store for as long as `use` lasts."""
+    reader = StoreReader(folder)
+    try:
+        use(reader)
+    finally:
+        reader.close()
+
+
+def _report(store: StoreReader, summary: Summary, options: ModelOptions, files: Sequence[Path], next_step: str) -> None:
+    status = read_status(store)
+    if options.json:
+        print(orjson.dumps(status.to_json(), option=orjson.OPT_INDENT_2).decode())
+    from synthtools.reports.funnel import funnel, left_line
+
+    failed = sum(stage.failed for stage in status.stages.values())
+    if not summary.tried and summary.ending in ("finished", "limit", "goal"):
+        again = f"; {failed} failed earlier: --retry-failed tries them again" if failed else ""
+        say(f"nothing to do in {store.folder}{again}")
+        return
+    if not options.json:
+        out.print(funnel(store))
+    if summary.ending == "limit":
+        say(f"the limit of {options.limit} is reached; {left_line(status)}")
+    elif summary.ending in ("budget", "deadline"):
+        why = str(summary.error) if summary.error is not None else "the time is over"
+        say(f"{why}; {left_line(status)}; the same command goes on with a larger bound")
+    elif summary.failed:
+        say(f"{summary.failed} items failed: `--retry-failed` tries them again, `synthtools show ID` says why")
+    for path in files:
+        say(f"wrote {path}")
+    if next_step and summary.ending == "finished":
+        say(f"next: {next_step}")
