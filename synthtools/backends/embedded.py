@@ -113,10 +113,11 @@ class _Server:
         except RuntimeError as error:
             raise DataError(f"{path}: llama.cpp cannot load it: {error}") from error
         self.name = path.name
+        self.context = context
         self.pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="synthtools-embedded")
 
-    def ask(self, request: JsonObject, timeout: float | None) -> "_Generation":
-        generation = _Generation(self, request, timeout)
+    def ask(self, request: JsonObject, timeout: float | None) -> "Generation":
+        generation = Generation(self, request, timeout)
         generation.start()
         return generation
 
@@ -125,7 +126,7 @@ class _Server:
         del self.native
 
 
-class _Generation:
+class Generation:
     """One answer while it is being written; it can be stopped at any token."""
 
     def __init__(self, server: _Server, request: JsonObject, timeout: float | None) -> None:
@@ -139,10 +140,17 @@ class _Generation:
         self._deadline: float | None = None
         self._error: JsonObject | None = None
 
+    @property
+    def tokens(self) -> int:
+        """Pieces written so far."""
+        return len(self._text)
+
     def start(self) -> None:
+        """Queues it behind the answers before it."""
         self._future = self._server.pool.submit(self._run)
 
     def result(self) -> JsonObject:
+        """Waits for the completion, blocking the thread."""
         try:
             return self._future.result()
         except BaseException:
@@ -150,6 +158,7 @@ class _Generation:
             raise
 
     async def awaited(self) -> JsonObject:
+        """Waits for the completion on the event loop; cancelling stops it."""
         try:
             return await asyncio.wrap_future(self._future)
         except asyncio.CancelledError:
@@ -169,6 +178,10 @@ class _Generation:
             if self._stopped.is_set():
                 raise ProviderError(f"{self._server.name}: the call was cancelled")
             raise ProviderError(f"{self._server.name}: no answer within {self._timeout or 0:g} s")
+        if self._finish == "length" and _total(self._usage) >= self._server.context:
+            raise ContextTooSmall(
+                f"{self._server.name}: prompt and answer need more than the context of {self._server.context} tokens"
+            )
         return {
             "model": self._server.name,
             "replica": "in-process",
@@ -186,7 +199,8 @@ class _Generation:
             self._error = chunk["error"]
             return True
         for choice in chunk.get("choices") or ():
-            self._text.append(choice["delta"].get("content") or "")
+            if piece := choice["delta"].get("content"):
+                self._text.append(piece)
             self._finish = choice.get("finish_reason") or self._finish
         self._usage = chunk.get("usage") or self._usage
         return self._stopped.is_set() or (self._deadline is not None and time.monotonic() > self._deadline)
@@ -221,6 +235,11 @@ def _grammar(schema: JsonObject) -> str:
 def _typed(error: JsonObject, name: str) -> Exception:
     message = f"{name}: {error.get('message')}"
     return ContextTooSmall(message) if error.get("type") == "exceed_context_size_error" else ProviderError(message)
+
+
+def _total(usage: Json) -> int:
+    total = usage.get("total_tokens") if isinstance(usage, dict) else None
+    return total if isinstance(total, int) else 0
 
 
 def _free_cores() -> int:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import jsonschema_rs
+import orjson
 
 from synthtools.errors import ConfigError
 from synthtools.types.record import Json, JsonObject
 
 _DROPPED_KEYS = frozenset({"title", "default", "examples", "discriminator", "$defs", "definitions", "$schema", "$id"})
 _MAX_DEPTH = 24
+_MASK = "\x00value\x00"
 _INJECTED = "x-synthtools-injected"
 """Marks a bound of ours until the schema goes on the wire."""
 
@@ -50,7 +52,10 @@ def wire_schema(schema: Mapping[str, Json], *, title: str) -> WireSchema:
     clean = cast(JsonObject, _without_marks(final))
     try:
         validator = jsonschema_rs.Draft202012Validator(
-            clean, validate_formats=False, pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000)
+            clean,
+            validate_formats=False,
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=10_000),
+            mask=_MASK,
         )
     except (jsonschema_rs.ValidationError, ValueError) as error:
         raise ConfigError(f"{title}: the output schema is not a valid JSON Schema: {error}") from error
@@ -58,7 +63,7 @@ def wire_schema(schema: Mapping[str, Json], *, title: str) -> WireSchema:
     def validate(value: object) -> str | None:
         error = next(iter(validator.iter_errors(value)), None)
         if error is not None:
-            return f"{_place(error.instance_path)}: {_short(error.message)}"
+            return f"{_place(error.instance_path)}: {_shortened(error.message.replace(_MASK, _shown(error.instance)))}"
         return next(injected_bounds_hit(final, value), None)
 
     return WireSchema(schema=clean, strict=_is_strict(clean), validate=validate)
@@ -261,5 +266,10 @@ def _place(path: list[str | int]) -> str:
     return place
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 200 else text[:197] + "..."
+def _shown(value: object) -> str:
+    """A wrong value, cut so that the reason after it is not lost."""
+    return _shortened(orjson.dumps(value).decode(), 60)
+
+
+def _shortened(text: str, limit: int = 200) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
