@@ -12,6 +12,7 @@ from synthtools.types import Collection, Tool
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world import dialect, sandbox
 from synthtools.world.ids import IdSeries, id_series
+from synthtools.world.patch import Patch, diff
 from synthtools.world.state import slice_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Outcome(NamedTuple):
     """What `apply` answered; None where it did not run."""
     state: State
     """The slice of the state afterwards, whatever the guard said."""
+    patch: Patch
+    """How the state would change; not empty even where the guard refused the call, if the guard changed something."""
 
 
 class Behaviour:
@@ -113,7 +116,7 @@ class Behaviour:
             {"_st_payload": orjson.dumps(payload).decode()},
             limits,
         )
-        return _outcome(text)
+        return _outcome(text, state, part)
 
     def certify(
         self,
@@ -140,19 +143,22 @@ def _series(records: Json, name: str, collection: Collection | None) -> IdSeries
     return id_series(name, records if isinstance(records, dict) else (), collection)
 
 
-def _outcome(text: str) -> Outcome:
+def _outcome(text: str, before: State, part: State) -> Outcome:
     try:
         answer = cast("JsonObject", json.loads(text, parse_constant=_refuse_constant))
     except ValueError as error:
         raise SandboxError(f"the answer is no JSON: {error}") from None
     state = cast("State", answer["state"])
+    # A declared collection that the state lacks went in as an empty one.
+    touched = {name: value for name, value in state.items() if name in before or name not in part or value != {}}
+    patch = diff({name: before[name] for name in part if name in before}, touched)
     error = answer.get("error")
     if error is None:
-        return Outcome(200, None, answer.get("response"), state)
+        return Outcome(200, None, answer.get("response"), state, patch)
     if isinstance(error, dict):
         status, message = error.get("status_code"), error.get("message")
         if type(status) is int and isinstance(message, str):
-            return Outcome(status, message, None, state)
+            return Outcome(status, message, None, state, patch)
     raise SandboxError(
         f"guard must return None or {{'status_code': int, 'message': str}}, not {json.dumps(error)[:120]}"
     )

@@ -217,7 +217,7 @@ class _Certifier:
 
     def _check_call(self, arguments: JsonObject, before: State) -> _Run:
         outcome = self._run_well(arguments, before)
-        patch = diff(slice_of(before, outcome.state), outcome.state)
+        patch = outcome.patch
         if outcome.message is not None:
             if outcome.status_code not in self._codes:
                 self._fail(

@@ -28,7 +28,7 @@ from synthtools.types import (
 from synthtools.types.record import Json, JsonObject
 from synthtools.world.behaviour import Behaviour, Outcome
 from synthtools.world.gate import Gate, Policy
-from synthtools.world.patch import Patch, apply_patch, diff, pointer_steps
+from synthtools.world.patch import Patch, apply_patch, pointer_steps
 from synthtools.world.simulator import Simulation, Simulator
 from synthtools.world.state import StateSchema, compile_changes, copy_state, in_order, slice_hash, slice_of
 from synthtools.world.transitions import Transitions, one_at_a_time, transition_key
@@ -269,11 +269,12 @@ class World:
             problem = first_problem(step.tool.output_schema(), outcome.data)
             if problem:
                 raise SandboxError(f"the response does not fit the output schema: {problem}")
-            patch = diff(slice_of(self._state, outcome.state), outcome.state)
-            self._check(step.tool, patch)
+            self._check(step.tool, outcome.patch)
         except (SandboxError, StateError) as error:
             return _failure(f"{step.tool.name}: {error}")
-        return self._keep(step, _Answer(Response(status_code=200, data=outcome.data, answered_by="code"), patch))
+        return self._keep(
+            step, _Answer(Response(status_code=200, data=outcome.data, answered_by="code"), outcome.patch)
+        )
 
     def _check(self, tool: Tool, patch: Patch) -> None:
         """Whether a patch may become part of the state. Raises: StateError."""

@@ -1,0 +1,123 @@
+"""Hostile and careless behaviours: each is refused before it runs, or contained when it does."""
+
+import pytest
+
+from synthtools.errors import BehaviourRefused, SandboxError
+from synthtools.types import Parameter, Tool
+from synthtools.world.behaviour import Behaviour
+from synthtools.world.dialect import problems
+from synthtools.world.sandbox import Limits, feed
+
+TOOL = Tool(name="T", description="", parameters={"n": Parameter(type="integer")}, output={}, writes=("things",))
+STATE = {"things": {"TH-1": {"n": 1}}}
+GUARD = "def guard(args, state, now):\n    return None\n\n\n"
+
+
+def run(body, head="", limits=None):
+    indented = "\n".join("    " + line for line in body.splitlines())
+    source = f"{head}\n{GUARD}def apply(args, state, now):\n{indented}\n"
+    return Behaviour(source).run(TOOL, {"n": 3}, STATE, now="2026-01-15T09:00:00Z", limits=limits or Limits())
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "reason"),
+    [
+        ("import os", "return os.listdir('/')", "import of os"),
+        ("from subprocess import run", "return run('ls')", "import of subprocess"),
+        ("import random", "return random.random()", "import of random"),
+        ("import time", "return time.time()", "import of time"),
+        ("import uuid", "return str(uuid.uuid4())", r"new_id\(collection\)"),
+        ("from datetime import *", "return {}", "one by one"),
+        ("from datetime import datetime", "return datetime.now().isoformat()", "reads the clock"),
+        ("from datetime import date", "return date.today().isoformat()", "reads the clock"),
+        ("import datetime", "return datetime.datetime.utcnow()", "reads the clock"),
+        ("", "return open('/etc/passwd').read()", "no outside world"),
+        ("", "with open('x') as f:\n    return f.read()", "there are no files"),
+        ("", "return eval('1')", "running text"),
+        ("", "exec('x = 1')\nreturn {}", "running text"),
+        ("", "return __import__('os')", "refused"),
+        ("", "return ().__class__.__bases__[0].__subclasses__()", "__class__"),
+        ("", "return getattr(args, '__class__')", "getattr"),
+        ("", "return globals()", "interpreter"),
+        ("SEEN = []", "SEEN.append(args['n'])\nreturn {}", "module-level state"),
+        ("COUNT = {'n': 0}", "COUNT['n'] += 1\nreturn {}", "module-level state"),
+        ("COUNT = 0", "global COUNT\nCOUNT = COUNT + 1\nreturn {}", "global"),
+        ("print('hello')", "return {}", "outside functions"),
+        ("X = [n for n in range(3)]", "return {}", "outside functions"),
+        ("", "def inner(seen=[]):\n    return seen\nreturn inner()", "outlive"),
+        ("", "return hash('a')", "differs between runs"),
+        ("", "return [x for x in {'b', 'a'}]", "order of a set"),
+        ("", "names = set(['b', 'a'])\nreturn list(names)", "order of a set"),
+        ("", "names = {'b', 'a'}\nfor name in names:\n    return name", "order of a set"),
+        ("", "del state['things']['TH-1']\nreturn {}", "pop"),
+        ("", "yield 1", "yield"),
+        ("", "class A:\n    pass\nreturn {}", "classes"),
+        ("", "return next(x for x in [1])", "next"),
+        ("", "print(args)\nreturn {}", "printing"),
+        ("def new_id(collection):\n    return 'X-1'", "return {}", "new_id is given"),
+        ("", "_st_state = 1\nreturn {}", "_st_state"),
+    ],
+)
+def test_what_may_not_run_is_refused_with_its_line_and_a_way_out(head, body, reason):
+    with pytest.raises(BehaviourRefused, match=reason) as refusal:
+        run(body, head)
+    assert "line " in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("while True:\n    pass", "TimeoutError"),
+        ("return [0] * 10_000_000_000", "MemoryError"),
+        ("grown = 'x'\nwhile True:\n    grown = grown + grown", "MemoryError"),
+        ("def deep(n):\n    return deep(n + 1)\nreturn deep(0)", "RecursionError"),
+        ("return 'x' * 6_000_000", "OutputLimit"),
+        ("return {'x': 1e308 * 10}", "no JSON number"),
+        ("return {'x': {1, 2}}", "TypeError"),
+        ("return args['missing']", "line 7: KeyError"),
+        ("return state['other']", "KeyError: other"),
+        ("return new_id('other')", "does not write"),
+        ("return 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_what_runs_wild_is_contained_and_the_next_call_works(body, reason):
+    with pytest.raises(SandboxError, match=reason):
+        run(body, limits=Limits(seconds=0.2))
+    assert run("return {}").data == {}
+
+
+def test_the_source_must_have_the_two_functions_with_their_arguments():
+    assert "define guard" in problems("def apply(args, state, now):\n    return {}")[0]
+    assert "exactly (args, state, now)" in problems("def guard(args):\n    return None")[0]
+    assert "not Python" in problems("def guard(args, state, now:\n")[0]
+    assert "characters" in problems("#" * 30_000)[0]
+    assert "nested" in problems(GUARD + "X = " + "-" * 5000 + "1")[0] or "not Python" in problems("(" * 5000)[0]
+
+
+@pytest.mark.parametrize("error", ["{}", "'no'", "{'status_code': '404', 'message': 'x'}", "{'message': 'x'}", "False"])
+def test_a_guard_that_answers_no_error_record_is_told_what_one_is(error):
+    behaviour = Behaviour(f"def guard(args, state, now):\n    return {error}\n")
+    with pytest.raises(SandboxError, match="guard must return None or"):
+        behaviour.run(TOOL, {"n": 1}, STATE, now="2026-01-15T09:00:00Z")
+
+
+def test_ordinary_code_is_let_through():
+    outcome = run(
+        "names = {record['n'] for record in state['things'].values()}\n"
+        "if args['n'] in names:\n    return {}\n"
+        "key = new_id('things')\n"
+        "state['things'][key] = {'n': args['n'] * FACTOR}\n"
+        "other = new_id('things')\n"
+        "due = datetime.fromisoformat(now) + timedelta(days=1)\n"
+        "return {'key': key, 'other': other, 'due': due.isoformat(), 'names': sorted(names)}",
+        "from datetime import datetime, timedelta\nFACTOR = 2\nKINDS = ['a', 'b']",
+    )
+    assert outcome.data == {"key": "TH-2", "other": "TH-3", "due": "2026-01-16T09:00:00+00:00", "names": [1]}
+    assert outcome.state == {"things": {"TH-1": {"n": 1}, "TH-2": {"n": 6}}}
+    assert STATE == {"things": {"TH-1": {"n": 1}}}
+
+
+def test_nothing_is_left_from_one_feed_to_the_next():
+    feed("left = 1\n'done'", {})
+    with pytest.raises(SandboxError, match="NameError"):
+        feed("str(left)", {})
