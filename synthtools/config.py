@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from synthtools.errors import ConfigError
 from synthtools.types.profile import PROFILES, Profile
@@ -50,7 +50,15 @@ class ModelSettings(Record):
     usd_per_million_completion: float | None = Field(default=None, ge=0.0)
     """Price of a million generated tokens."""
     options: JsonObject = {}
-    """Settings of the backend itself, for example `n_ctx` of `embedded/`."""
+    """Settings of the backend itself, for example `n_ctx` of `embedded/`; no keys, which the environment holds."""
+
+    @field_validator("options")
+    @classmethod
+    def _no_secrets(cls, options: JsonObject) -> JsonObject:
+        for name in options:
+            if any(word in name.lower() for word in ("key", "secret", "password", "token_")):
+                raise ValueError(f"{name} looks like a secret: secrets come from the environment alone")
+        return options
 
 
 class JudgeSettings(Record):
@@ -208,14 +216,23 @@ def write_settings(settings: Settings, folder: Path) -> None:
     text = tomli_w.dumps(_written(settings))
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix="run.config.", delete=False) as file:
         file.write(f"# Settings of this run, as last used. Keys are never written here.\n\n{text}")
+    os.chmod(file.name, 0o644)
     os.replace(file.name, folder / CONFIG_NAME)
 
 
 def _written(settings: Settings) -> Layer:
     layer: Layer = settings.model_dump(mode="json", exclude_none=True)
+    for section in ("model", "judge"):
+        layer[section]["api_base"] = [_without_password(address) for address in layer[section]["api_base"]]
     usual = PROFILES[settings.profile.name].model_dump(mode="json")
     layer["profile"] = {key: value for key, value in layer["profile"].items() if key == "name" or value != usual[key]}
     return layer
+
+
+def _without_password(address: str) -> str:
+    scheme, sign, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{sign}{host.rpartition('@')[2]}{slash}{path}" if sign else address
 
 
 def differences(before: JsonObject, now: JsonObject) -> list[str]:

@@ -8,6 +8,7 @@ from synthtools.cli.rollouts import task_outcome
 from synthtools.cli.work import gather_settings, out, say
 from synthtools.config import Settings
 from synthtools.errors import DataError, RunError
+from synthtools.exports.lines import Whole
 from synthtools.exports.task_content import read_tasks
 from synthtools.exports.v1 import ImportReport, read_environments
 from synthtools.reports.text import one_line, shown
@@ -19,6 +20,7 @@ from synthtools.types.names import slug
 from synthtools.types.task import Task
 
 _SHOWN = 20
+_CHANGES = "import_changes.jsonl"
 
 
 def import_v1(path: Path, folder: Path) -> None:
@@ -33,6 +35,11 @@ def import_v1(path: Path, folder: Path) -> None:
         out.print(shown(f"  {id}: {change.part}: {change.kind} {one_line(change.detail, 120)}", "dim"))
     if len(report.changes) > _SHOWN:
         out.print(shown(f"  and {len(report.changes) - _SHOWN} more", "dim"))
+    changes = folder / _CHANGES
+    with Whole(changes) as file:
+        for id, change in report.changes:
+            file.write(changes, {"id": id, **change.to_json()})
+    say(f"wrote {changes}")
     say(f"imported {report.tools} tools in {report.environments} environments into {folder}")
     say(f"next: `synthtools env-audit --run {folder}`")
 

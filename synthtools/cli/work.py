@@ -176,7 +176,7 @@ def _report(store: StoreReader, summary: Summary, options: ModelOptions, files: 
         again = f"; {failed} failed earlier: --retry-failed tries them again" if failed else ""
         say(f"nothing to do in {store.folder}{again}")
         return
-    if not options.json:
+    if not options.json and not (summary.ending == "provider" and not summary.done):
         out.print(funnel(store))
     if summary.ending == "limit":
         say(f"the limit of {options.limit} is reached; {left_line(status)}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -44,7 +45,11 @@ class Models:
         """A block in which programs use the main model, with our adapter and without DSPy's growing histories."""
         from synthtools.backends.registry import adapter
 
-        with _dspy().context(lm=self.main, adapter=adapter(), trace=None, disable_history=True):
+        dspy = _dspy()
+        logging.getLogger("dspy").setLevel(logging.ERROR)  # its remarks on answers are ours to make
+        with dspy.context(
+            lm=self.main, adapter=adapter(), trace=None, disable_history=True, warn_on_type_mismatch=False
+        ):
             yield
 
     def varied(self, by: int) -> AbstractContextManager[object]:
