@@ -268,9 +268,8 @@ def _paths(kind: type[BaseModel], where: str) -> list[str]:
 
 
 def _suggestion(path: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(path, list(known), n=1, cutoff=0.5)
-    if not near:
-        near = [other for other in known if other.rpartition(".")[2] == path.rpartition(".")[2]][:1]
+    near = [other for other in known if other.rpartition(".")[2] == path.rpartition(".")[2]][:1]
+    near = near or difflib.get_close_matches(path, list(known), n=1, cutoff=0.5)
     if near:
         return f": did you mean {near[0]}?"
     return f"; there are {', '.join(known)}" if len(known) < 10 else ""

@@ -89,7 +89,22 @@ def gather_settings(
             put(given, path, value)
     layers.append(("command line", given))
     layers.append(("--set", read_set(options.set_ or ())))
-    return settle(layers)
+    return settle(_for_another_model(layers))
+
+
+def _for_another_model(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
+    """Leaves the address and backend settings of an earlier layer out where a later one names another model."""
+    kept: list[tuple[str, Layer]] = []
+    last: object = None
+    for source, layer in reversed(layers):
+        model: Layer = layer.get("model", {}) if isinstance(layer.get("model", {}), dict) else {}
+        own = model.get("name")
+        if last is not None and own is not None and own != last:
+            left = {key: value for key, value in model.items() if key not in ("api_base", "options")}
+            layer = {**layer, "model": left}
+        last = last if last is not None else own
+        kept.append((source, layer))
+    return kept[::-1]
 
 
 def field_names(options: FieldOptions) -> list[str] | None:

@@ -28,13 +28,13 @@ from synthtools.types import (
     Verdict,
 )
 
+Fail = Callable[[str, str, str], SynthToolsError | None]
+
 
 class FakeModel:
     """Answers every question, counts the paid ones, and fails where `fail` says so."""
 
-    def __init__(
-        self, fail: Callable[[str, str, str], SynthToolsError | None] = lambda stage, item, what: None
-    ) -> None:
+    def __init__(self, fail: Fail = lambda stage, item, what: None) -> None:
         self.asked: list[str] = []
         self.in_flight = 0
         self.most_in_flight = 0

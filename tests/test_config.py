@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from synthtools.config import Settings, differences, read_environment, read_file, read_set, settle, write_settings
+from synthtools.errors import ConfigError
+
+
+def test_later_sources_go_before_earlier_ones_and_the_profile_is_settled_first() -> None:
+    settings = settle(
+        [
+            ("config.toml", {"profile": {"name": "standard", "tools": 7}, "model": {"name": "openai/a", "seed": 3}}),
+            ("environment", read_environment({"SYNTHTOOLS_MODEL": "openai/b", "SYNTHTOOLS_PROFILE": "small"})),
+            ("--set", read_set(["profile.sequences=2", "model.temperature=0.7"])),
+        ]
+    )
+    assert (settings.model.name, settings.model.seed, settings.model.temperature) == ("openai/b", 3, 0.7)
+    assert (settings.profile.name, settings.profile.tools, settings.profile.sequences) == ("small", 7, 2)
+    assert settings.profile.records == 3
+
+
+def test_the_embedded_model_comes_with_the_small_profile_and_one_call_at_a_time() -> None:
+    embedded, server = settle([]), settle([("x", {"model": {"name": "hosted_vllm/x"}})])
+    assert (embedded.profile.name, embedded.concurrency) == ("small", 1)
+    assert (server.profile.name, server.concurrency) == ("standard", 32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        ({"modle": {}}, "here: unknown setting modle: did you mean model?"),
+        ({"model": {"temprature": 1}}, "here: unknown setting model.temprature: did you mean model.temperature?"),
+        ({"model": {"tools": 1}}, "here: unknown setting model.tools: did you mean profile.tools?"),
+        ({"model": 3}, "here: model is a section"),
+        ({"model": {"temperature": "hot"}}, "here: model.temperature = 'hot': Input should be a valid number"),
+        ({"run": {"concurrency": 0}}, "here: run.concurrency = 0: Input should be greater than or equal to 1"),
+        ({"profile": {"name": "smal"}}, "there is no profile 'smal': did you mean small?"),
+        ({"model": {"options": {"api_key": "sk-1"}}}, "api_key looks like a secret"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_helps(layer: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settle([("here", layer)])
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_come_back_from_the_runs_file_without_secrets(tmp_path: Path) -> None:
+    settings = settle(
+        [
+            ("x", {"model": {"name": "hosted_vllm/q", "api_base": ["http://me:hush@host:1/v1"]}}),
+            ("y", {"profile": {"name": "small", "tools": 3}, "run": {"fields": ["Tea shops"], "budget_tokens": 5}}),
+        ]
+    )
+    write_settings(settings, tmp_path)
+    text = (tmp_path / "config.toml").read_text()
+    assert "hush" not in text
+    again = settle([("config.toml", read_file(tmp_path / "config.toml"))])
+    assert again == settings.model_copy(
+        update={"model": settings.model.model_copy(update={"api_base": ("http://host:1/v1",)})}
+    )
+    switched = settle([("config.toml", read_file(tmp_path / "config.toml")), ("x", {"profile": {"name": "standard"}})])
+    assert (switched.profile.tools, switched.profile.records) == (3, 8)
+
+
+def test_a_malformed_file_and_a_malformed_assignment_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[model\nname = 1")
+    with pytest.raises(ConfigError, match="is no TOML"):
+        read_file(tmp_path / "bad.toml")
+    with pytest.raises(ConfigError, match="no such settings file"):
+        read_file(tmp_path / "absent.toml")
+    for assignment in ("profile.tools", "tools=3"):
+        with pytest.raises(ConfigError, match=r"write section\.name=value"):
+            read_set([assignment])
+
+
+def test_only_what_changes_a_stages_results_decides() -> None:
+    one = Settings.model_validate({"model": {"name": "openai/a", "api_base": ["http://x"]}, "run": {"concurrency": 4}})
+    other = Settings.model_validate({"model": {"name": "openai/a", "timeout": 3}, "judge": {"name": "openai/j"}})
+    assert one.deciding(("tools",), judged=False) == other.deciding(("tools",), judged=False)
+    assert differences(one.deciding((), judged=True), other.deciding((), judged=True)) == [
+        'judge.name was null, is "openai/j"'
+    ]
