@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
 
 import orjson
 
-from synthtools.errors import BehaviourRefused, SandboxError
+from synthtools.errors import BehaviourRefused, SandboxError, StateError
 from synthtools.types import Collection, Tool
+from synthtools.types.canonical import check_json
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world import dialect, sandbox
 from synthtools.world.ids import IdSeries, id_series
@@ -152,7 +153,11 @@ def _outcome(text: str, before: State, part: State) -> Outcome:
     # A declared collection that the state lacks went in as an empty one.
     touched = {name: value for name, value in state.items() if name in before or name not in part or value != {}}
     patch = diff({name: before[name] for name in part if name in before}, touched)
-    error = answer.get("error")
+    try:
+        check_json([answer.get("response"), answer["error"], *(operation.get("value") for operation in patch)])
+    except StateError as error:
+        raise SandboxError(f"the answer is beyond what JSON carries: {error}") from None
+    error = answer["error"]
     if error is None:
         return Outcome(200, None, answer.get("response"), state, patch)
     if isinstance(error, dict):

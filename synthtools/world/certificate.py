@@ -148,9 +148,9 @@ class _Certifier:
         world = base.fork()
         steps: list[GoldStep] = []
         for call in self._task.gt_tool_calls:
-            before = world.state
+            changes = any(tool.name == call.name and tool.changes_state for tool in world.tools)
+            steps.append(GoldStep(call, world.state, changes))
             world.call(call)
-            steps.append(GoldStep(call, before, bool(world.transcript[-1].patch)))
         return steps, _Ran([(call, response) for call, response, _ in world.transcript], world.state)
 
     def _check_gold(self, gold: _Ran) -> None:
@@ -323,6 +323,8 @@ def _is_telling(value: Json) -> bool:
         return False
     if isinstance(value, int | float):
         return abs(value) >= 10
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_telling, value))
     return isinstance(value, str) and len(value) >= 3
 
 

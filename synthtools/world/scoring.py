@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from synthtools.errors import FailureCause
-from synthtools.types import Response, Task, ToolCall, Verdict, VerdictCheck
+from synthtools.types import AnswerValue, Response, Task, ToolCall, Verdict, VerdictCheck
 from synthtools.types.record import JsonObject, State
 from synthtools.world.comparison import Comparison
 from synthtools.world.gate import tool_gate
@@ -115,15 +115,29 @@ class _Scorer:
         )
 
     def _required_calls(self) -> Sequence[ToolCall]:
-        """The policy's; else, where the state decides nothing, the gold calls that the answer comes from, or all."""
+        """The policy's; else, where the state decides nothing, the gold calls that read.
+
+        Of these, those that the expected answer comes from are enough. A gold call that should change the state and
+        does not is never required: such a task is passed by doing nothing, and its certificate says so. Where the
+        state after the rollout is not known, all gold calls are required.
+        """
         if self._task.policy.required_calls:
             return self._task.policy.required_calls
-        if self._changes and self._executed.final_state is not None:
-            return ()
         gold = self._task.gt_tool_calls
-        certificate = self._task.certificate
-        sources = {value.call for value in certificate.expected_answer} if certificate else set[int]()
-        return [call for index, call in enumerate(gold) if not sources or index in sources]
+        if self._expected is None or self._executed.final_state is None:
+            return gold
+        if self._changes:
+            return ()
+        sources = {value.call for value in self._expected_answer}
+        return [call for index, call in enumerate(gold) if self._reads(call) and (not sources or index in sources)]
+
+    def _reads(self, call: ToolCall) -> bool:
+        tool = self._tools.get(call.name)
+        return tool is not None and not tool.changes_state
+
+    @property
+    def _expected_answer(self) -> Sequence[AnswerValue]:
+        return self._task.certificate.expected_answer if self._task.certificate else ()
 
     def _renaming(self) -> Mapping[str, str]:
         if self._expected is None or self._executed.final_state is None:
@@ -155,8 +169,7 @@ class _Scorer:
         return _Part(VerdictCheck(name="at_most", passed=not over, detail=detail), float(not over))
 
     def _answer(self) -> _Part | None:
-        certificate = self._task.certificate
-        expected = certificate.expected_answer if certificate else ()
+        expected = self._expected_answer
         if not expected:
             return None
         if not self._executed.answer_due and self._executed.answer is None:

@@ -27,17 +27,18 @@ class Variant(NamedTuple):
 
 
 class GoldStep(NamedTuple):
-    """A gold call with the state before it, and whether it changed the state."""
+    """A gold call with the state before it."""
 
     call: ToolCall
     before: State
-    changed: bool
+    changes: bool
+    """Whether its tool is one that changes the state, even if this call did not."""
 
 
 def dropped(gold: Sequence[GoldStep]) -> Iterator[Variant]:
     """Every changing call left out, one at a time."""
     for index, step in enumerate(gold):
-        if step.changed:
+        if step.changes:
             rest = [other for other in range(len(gold)) if other != index]
             yield Variant("dropped", tuple(gold[i].call for i in rest), tuple(rest), f"without {step.call}", index)
 
@@ -50,7 +51,7 @@ def altered(
     indices = tuple(range(len(gold)))
     for index, step in enumerate(gold):
         tool = tools[step.call.name]
-        kind: Kind = "altered" if step.changed else "altered_read"
+        kind: Kind = "altered" if step.changes else "altered_read"
         for name, parameter in tool.parameters.items():
             if name not in step.call.arguments or parameter.prose:
                 continue

@@ -1,0 +1,413 @@
+"""Tasks with known flaws get the right certificate, and rollouts the right verdict, each for the right reason."""
+
+import copy
+import os
+import subprocess
+import sys
+
+import pytest
+
+from synthtools.errors import ReplayError
+from synthtools.types import AnswerValue, Certificate, Response, Step, ToolCall, ToolCode, Trajectory, VerifyPolicy
+from synthtools.world.certificate import certify, certify_many, choose_expected_answer
+from synthtools.world.replay import fingerprint, fingerprints_elsewhere, replay
+from synthtools.world.simulator import Simulation
+from synthtools.world.transitions import MemoryTransitions
+from synthtools.world.verify import verify, verify_world
+from synthtools.world.world import World
+from tests.world.hotel import CODE, COLLECTIONS, ENV, NOW, STATE, TOOLS, WORLD, call, task
+
+CREATE = call("CreateBooking", room_id="RM-3", guest="Kim Novak", date="2026-05-02")
+CANCEL_1 = call("CancelBooking", booking_id="BK-1")
+CANCEL_3 = call("CancelBooking", booking_id="BK-3")
+CHECK_IN = call("SetBookingStatus", booking_id="BK-1", status="checked_in")
+PRICE = call("GetRoom", room_id="RM-2")
+FIND = call("FindBookings", room_id="RM-1")
+
+BOOK = task("Book room RM-3 for Kim Novak on 2 May 2026, and cancel BK-3.", CREATE, CANCEL_3)
+ASK = task(
+    "How much is a night in room RM-2?",
+    PRICE,
+    certificate=Certificate(grade="recorded", expected_answer=(AnswerValue(value=145.5, call=0, pointer="/price"),)),
+)
+BOTH = task(
+    "Cancel BK-1, and what does room RM-2 cost?",
+    CANCEL_1,
+    PRICE,
+    certificate=Certificate(grade="recorded", expected_answer=(AnswerValue(value=145.5, call=1, pointer="/price"),)),
+)
+CHAIN = task(
+    "Book room RM-3 for Kim Novak on 2 May 2026 and check them in right away.",
+    CREATE,
+    call("SetBookingStatus", booking_id="BK-4", status="checked_in"),
+)
+GOOD = {"book": BOOK, "ask": ASK, "both": BOTH, "chain": CHAIN}
+
+
+def failed(certificate):
+    return {check.name for check in certificate.checks if not check.passed}
+
+
+@pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
+def test_a_sound_task_is_certified_and_all_its_broken_variants_fail(good):
+    certificate = certify(good)
+    assert (certificate.grade, failed(certificate)) == ("certified", set())
+    assert certificate.killed == certificate.variants > 0
+
+
+FLAWED = {
+    "goal already true": (
+        task("Set BK-2 to checked in.", call("SetBookingStatus", booking_id="BK-2", status="checked_in")),
+        "no_op_fails",
+    ),
+    "no gold calls": (task("Do nothing."), "gold_passes"),
+    "unreachable goal": (task("Cancel BK-2.", call("CancelBooking", booking_id="BK-2")), "gold_passes"),
+    "wrong key": (task("Cancel BK-1.", call("CancelBooking", booking="BK-1")), "gold_passes"),
+    "unknown tool": (task("Cancel BK-1.", call("CancelStay", booking_id="BK-1")), "gold_passes"),
+    "unknown record": (task("Cancel BK-9.", call("CancelBooking", booking_id="BK-9")), "gold_passes"),
+    "final state of another task": (task("Cancel BK-1.", CANCEL_1, final_state=STATE), "gold_passes"),
+    "initial state breaks a reference": (
+        task("Cancel BK-1.", CANCEL_1, initial_state={"rooms": {}, "bookings": STATE["bookings"]}),
+        "gold_passes",
+    ),
+    "missing id": (task("Cancel the booking of the Garden room.", CANCEL_1), "grounded"),
+    "missing name": (task("Book room RM-3 on 2 May 2026.", CREATE), "grounded"),
+    "missing date": (task("Book room RM-3 for Kim Novak.", CREATE), "grounded"),
+    "wrong date in the request": (task("Book room RM-3 for Kim Novak on 3 May 2026.", CREATE), "grounded"),
+    "missing status": (task("Please update BK-1.", CHECK_IN), "grounded"),
+    "leaked new id": (task("Book RM-3 for Kim Novak on 2 May 2026; it will be BK-4.", CREATE), "no_leak"),
+    "leaked answer": (ASK.model_copy(update={"summary": "Is it true that room RM-2 costs 145.50?"}), "no_leak"),
+    "names a tool": (task("Run CancelBooking on BK-1.", CANCEL_1), "natural"),
+    "names a parameter": (task("Cancel the booking with booking_id BK-1.", CANCEL_1), "natural"),
+    "writes an assignment": (task("Cancel it, booking=BK-1.", CANCEL_1), "natural"),
+    "half of the goal already true": (
+        task(
+            "Cancel BK-1 and set BK-2 to checked in.",
+            CANCEL_1,
+            call("SetBookingStatus", booking_id="BK-2", status="checked_in"),
+        ),
+        "dropped_calls_fail",
+    ),
+    "first call undone by the second": (
+        task(
+            "Set BK-1 to checked in, then set BK-1 to open.",
+            CHECK_IN,
+            call("SetBookingStatus", booking_id="BK-1", status="open"),
+        ),
+        "no_op_fails",
+    ),
+    "first call overwritten": (
+        task(
+            "Set BK-1 to checked in, then to cancelled.",
+            CHECK_IN,
+            call("SetBookingStatus", booking_id="BK-1", status="cancelled"),
+        ),
+        "dropped_calls_fail",
+    ),
+    "expected answer stands nowhere": (
+        task(
+            "What does RM-2 cost?",
+            PRICE,
+            certificate=Certificate(
+                grade="recorded", expected_answer=(AnswerValue(value=99.0, call=0, pointer="/price"),)
+            ),
+        ),
+        "gold_passes",
+    ),
+    "pointer leads nowhere": (
+        task(
+            "What does RM-2 cost?",
+            PRICE,
+            certificate=Certificate(
+                grade="recorded", expected_answer=(AnswerValue(value=145.5, call=0, pointer="/cost"),)
+            ),
+        ),
+        "gold_passes",
+    ),
+    "everything is ignored": (
+        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(fields={"bookings.status": "ignore"})),
+        "no_op_fails",
+    ),
+    "required call that gold does not make": (
+        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(required_calls=(CANCEL_3,))),
+        "gold_passes",
+    ),
+    "forbidden tool in gold": (
+        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(forbidden_tools=("CancelBooking",))),
+        "gold_passes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("flawed", "check"), FLAWED.values(), ids=FLAWED)
+def test_a_flawed_task_is_refused_for_its_flaw(flawed, check):
+    certificate = certify(flawed)
+    assert certificate.grade == "refused"
+    assert check in failed(certificate)
+
+
+ROLLOUTS = {
+    "gold": (BOOK, [CREATE, CANCEL_3], None, True),
+    "harmless reorder": (BOOK, [CANCEL_3, CREATE], None, True),
+    "extra read": (BOOK, [PRICE, CREATE, FIND, CANCEL_3], None, True),
+    "equivalent call": (BOOK, [CREATE, call("SetBookingStatus", booking_id="BK-3", status="cancelled")], None, True),
+    "failed tries before": (BOOK, [call("CancelBooking", booking_id="BK-77"), CREATE, CANCEL_3], None, True),
+    "calls as text": (
+        BOOK,
+        ["CreateBooking(room_id='RM-3', guest='Kim Novak', date='2026-05-02')", "CancelBooking[booking_id = 'BK-3']"],
+        None,
+        True,
+    ),
+    "nothing": (BOOK, [], None, False),
+    "half": (BOOK, [CREATE], None, False),
+    "other target": (BOOK, [CREATE, CANCEL_1], None, False),
+    "other value": (
+        BOOK,
+        [call("CreateBooking", room_id="RM-3", guest="Kim", date="2026-05-02"), CANCEL_3],
+        None,
+        False,
+    ),
+    "extra write": (BOOK, [CREATE, CANCEL_3, CANCEL_1], None, False),
+    "twice": (
+        BOOK,
+        [CREATE, CANCEL_3, call("CreateBooking", room_id="RM-3", guest="Kim Novak", date="2026-05-03")],
+        None,
+        False,
+    ),
+    "prose note besides": (
+        BOOK,
+        [call("CreateBooking", **CREATE.arguments, note="late arrival"), CANCEL_3],
+        None,
+        True,
+    ),
+    "wrong tool": (BOOK, [call("Nope")], None, False),
+    "answer right": (ASK, [PRICE], "A night costs 145.50.", True),
+    "answer wrong": (ASK, [PRICE], "A night costs 80.", False),
+    "answer right by chance": (ASK, [], "A night costs 145.50.", False),
+    "answer from another room": (ASK, [call("GetRoom", room_id="RM-1")], "A night costs 145.50.", False),
+    "no answer": (ASK, [PRICE], "", False),
+    "calls alone are judged as calls": (ASK, [PRICE], None, True),
+    "no calls alone": (ASK, [], None, False),
+    "read and answer with a write besides": (ASK, [PRICE, CANCEL_1], "145.5", False),
+    "state and answer": (BOTH, [PRICE, CANCEL_1], "Done. It is 145.50.", True),
+    "state without answer": (BOTH, [CANCEL_1], "Done.", False),
+    "answer without state": (BOTH, [PRICE], "It is 145.50.", False),
+    "another generated id": (
+        CHAIN,
+        [
+            call("CreateBooking", room_id="RM-2", guest="X", date="2026-09-09"),
+            CREATE,
+            call("SetBookingStatus", booking_id="BK-5", status="checked_in"),
+        ],
+        None,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "calls", "answer", "passed"), ROLLOUTS.values(), ids=ROLLOUTS)
+def test_a_rollout_gets_the_right_verdict(given, calls, answer, passed):
+    verdict = verify(given, calls, answer)
+    assert verdict.passed is passed, verdict.explanation
+    assert (verdict.reward == 1.0) is passed and 0 <= verdict.reward <= 1
+    assert verdict.cause == (None if passed else "agent")
+    assert verdict.explanation.splitlines()[0] == ("solved" if passed else "not solved (agent)")
+
+
+def test_generated_ids_compare_up_to_renaming():
+    """Two bookings made in another order have each other's ids; what refers to them follows."""
+    second = call("CreateBooking", room_id="RM-2", guest="Jo Wood", date="2026-06-01")
+    pair = task("Book RM-3 for Kim Novak on 2 May 2026 and RM-2 for Jo Wood on 1 June 2026.", CREATE, second)
+    assert verify(pair, [second, CREATE]).passed
+    checked = task("...", CREATE, second, call("SetBookingStatus", booking_id="BK-5", status="checked_in"))
+    assert verify(checked, [second, CREATE, call("SetBookingStatus", booking_id="BK-4", status="checked_in")]).passed
+    assert not verify(
+        checked, [second, CREATE, call("SetBookingStatus", booking_id="BK-5", status="checked_in")]
+    ).passed
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "value", "passed"),
+    [("ignore", "guest", "Eve", True), ("exact", "guest", "Eve", False), ("exact", "guest", "Kim Novak", True)],
+)
+def test_the_policy_of_a_field_decides(rule, field, value, passed):
+    given = BOOK.model_copy(update={"policy": VerifyPolicy(fields={f"bookings.{field}": rule})})
+    assert verify(given, [call("CreateBooking", **{**CREATE.arguments, field: value}), CANCEL_3]).passed is passed
+
+
+def test_float_noise_passes_only_where_the_policy_tolerates_it():
+    final = copy.deepcopy(STATE)
+    final["bookings"]["BK-1"]["status"] = "cancelled"
+    final["rooms"]["RM-1"]["price"] = 80.0000001
+    strict = task("Cancel BK-1.", CANCEL_1, final_state=final)
+    tolerant = strict.model_copy(update={"policy": VerifyPolicy(fields={"rooms.price": "tolerance"})})
+    assert not verify(strict, [CANCEL_1]).passed
+    assert verify(tolerant, [CANCEL_1]).passed
+
+
+def test_limits_on_calls_are_kept():
+    limited = BOOK.model_copy(
+        update={"policy": VerifyPolicy(at_most={"GetRoom": 1}, forbidden_tools=("FindBookings",))}
+    )
+    assert verify(limited, [PRICE, CREATE, CANCEL_3]).passed
+    assert not verify(limited, [PRICE, PRICE, CREATE, CANCEL_3]).passed
+    assert not verify(limited, [FIND, CREATE, CANCEL_3]).passed
+
+
+def trajectory(calls, answer, stop_reason="answered", **fields):
+    world = World(ENV)
+    steps = tuple(Step(calls=(made,), responses=(world.call(made),)) for made in calls)
+    return Trajectory(task_id=BOOK.id, steps=steps, answer=answer, stop_reason=stop_reason, **fields)
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "cause"),
+    [
+        ("provider", "provider"),
+        ("parse", "parse"),
+        ("simulator", "simulator"),
+        ("budget", "budget"),
+        ("turn_limit", "agent"),
+        ("repeated_calls", "agent"),
+        ("answered", "agent"),
+    ],
+)
+def test_what_broke_is_named_and_only_the_agents_part_counts_against_it(stop_reason, cause):
+    verdict = verify(BOOK, trajectory([CREATE], None, stop_reason))
+    assert (verdict.passed, verdict.cause) == (False, cause)
+
+
+def test_a_trajectory_without_an_answer_does_not_answer_a_question():
+    assert verify(ASK, trajectory([PRICE], "It is 145.50")).passed
+    assert not verify(ASK, trajectory([PRICE], None)).passed
+
+
+def test_a_task_whose_gold_solution_fails_is_the_tasks_fault():
+    broken = task("Cancel BK-2.", call("CancelBooking", booking_id="BK-2"))
+    assert verify(broken, [CANCEL_1]).cause == "task"
+
+
+def test_a_world_can_be_asked_for_its_reward():
+    world = World(WORLD, STATE)
+    assert world.reward(BOOK) < 1
+    world.call(CREATE)
+    world.call(CANCEL_3)
+    assert world.reward(BOOK) == 1.0
+    assert verify_world(ASK, World(WORLD, STATE), "145.50").passed is False
+
+
+def test_a_second_solution_must_pass():
+    assert certify(BOOK, second_solution=[CANCEL_3, CREATE]).grade == "certified"
+    assert "second_solution_passes" in failed(certify(BOOK, second_solution=[CREATE]))
+
+
+def test_a_judge_can_vouch_for_a_paraphrase():
+    vague = task("Cancel the only booking of Ann Lee.", CANCEL_1)
+    assert certify(vague).grade == "refused"
+    assert certify(vague, paraphrased=[(0, "booking_id")]).grade == "certified"
+
+
+def test_an_answer_to_hold_rollouts_to_is_chosen_only_where_there_is_one():
+    response = World(ENV).call(FIND)
+    [chosen] = choose_expected_answer(task("Which bookings has RM-1?", FIND), [response])
+    assert (chosen.value, chosen.pointer) == (["BK-1", "BK-3"], "/bookings")
+    assert choose_expected_answer(task("Tell me about RM-2.", PRICE), [World(ENV).call(PRICE)]) == ()
+
+
+# Recorded tasks: a model answered some tool.
+
+NO_CANCEL_CODE = {name: code for name, code in CODE.items() if name != "CancelBooking"}
+LLM_WORLD = WORLD.model_copy(update={"code": NO_CANCEL_CODE})
+
+
+class Cancelling:
+    """A simulator that cancels well."""
+
+    def respond(self, tool, call, state, *, collections, now, feedback):
+        booking_id = call.arguments["booking_id"]
+        change = {"op": "update", "collection": "bookings", "id": booking_id, "fields": {"status": "cancelled"}}
+        return Simulation(data={"booking_id": booking_id, "status": "cancelled"}, changes=[change])
+
+    async def arespond(self, *args, **kwargs):
+        return self.respond(*args, **kwargs)
+
+
+def recorded_task():
+    store = MemoryTransitions()
+    world = World(LLM_WORLD, STATE, simulator=Cancelling(), transitions=store)
+    for made in BOOK.gt_tool_calls:
+        assert world.call(made).ok
+    return task(BOOK.summary, *BOOK.gt_tool_calls, world=LLM_WORLD, gold=tuple(store), final_state=world.state)
+
+
+def test_a_task_with_a_model_served_tool_is_recorded_and_replays_without_the_model():
+    recorded = recorded_task()
+    certificate = certify(recorded)
+    assert (certificate.grade, failed(certificate)) == ("recorded", set())
+    assert replay(recorded) == recorded.final_state
+    assert verify(recorded, recorded.gt_tool_calls).passed
+    assert not verify(recorded, []).passed
+
+
+def test_a_call_that_was_never_recorded_is_the_simulators_failure():
+    verdict = verify(recorded_task(), [CREATE, CANCEL_1])
+    assert (verdict.passed, verdict.cause) == (False, "simulator")
+
+
+def test_a_certified_task_has_code_on_its_path_only():
+    guard_only = {**CODE, "CancelBooking": ToolCode(source=CODE["CancelBooking"].source, guard_certified=True)}
+    half = BOOK.model_copy(update={"world": WORLD.model_copy(update={"code": guard_only})})
+    assert certify(half).grade == "refused"
+
+
+# Tasks without a world beside them.
+
+
+def test_a_task_without_its_world_cannot_be_replayed_but_its_calls_can_be_judged():
+    lone = task(BOOK.summary, *BOOK.gt_tool_calls, world=None)
+    with pytest.raises(ReplayError, match="not beside"):
+        replay(lone)
+    assert certify(lone).grade == "recorded"
+    steps = tuple(Step(calls=(made,), responses=(Response(status_code=200),)) for made in BOOK.gt_tool_calls)
+    assert verify(lone, Trajectory(task_id="x", steps=steps, answer="ok", stop_reason="answered")).passed
+    assert not verify(lone, Trajectory(task_id="x", steps=steps[:1], answer="ok", stop_reason="answered")).passed
+    assert not verify(lone, []).passed
+
+
+def test_replay_gives_the_state_after_the_gold_calls_or_says_which_call_fails():
+    assert replay(BOOK)["bookings"]["BK-4"]["guest"] == "Kim Novak"
+    with pytest.raises(ReplayError, match="BK-2"):
+        replay(task("x", call("CancelBooking", booking_id="BK-2")))
+
+
+def test_replays_in_a_process_with_another_hash_seed_are_bit_identical():
+    tasks = [one.model_copy(update={"id": f"t{index}"}) for index, one in enumerate(GOOD.values())]
+    there = fingerprints_elsewhere(list(reversed(tasks)))
+    assert there == {one.id: fingerprint(one) for one in tasks}
+    assert fingerprints_elsewhere([task("x", call("Nope"))])["hotels_spec_001_seq01"].startswith("error: ")
+
+
+def test_many_tasks_are_certified_as_one_by_one():
+    tasks = [
+        one.model_copy(update={"id": f"t{index}"}) for index, one in enumerate((BOOK, FLAWED["wrong key"][0], ASK))
+    ]
+    assert certify_many(tasks) == [certify(one) for one in tasks]
+
+
+def test_the_replaying_process_reads_tasks_line_by_line():
+    done = subprocess.run(
+        [sys.executable, "-m", "synthtools.world.replay"],
+        input=BOOK.model_dump_json(by_alias=True).encode() + b"\n",
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        check=True,
+    )
+    assert fingerprint(BOOK).encode() in done.stdout
+    assert done.stderr == b""
+
+
+def test_the_tools_and_collections_of_the_tests_are_what_they_say():
+    assert {tool.name for tool in TOOLS} == set(CODE)
+    assert [collection.name for collection in COLLECTIONS] == list(STATE)
+    assert World(ENV).now == NOW
+    assert ToolCall.parse(str(CREATE)) == CREATE

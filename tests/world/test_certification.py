@@ -1,0 +1,254 @@
+"""Planted faults are refused, right behaviours are certified, and the writer is told why in few words."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from synthtools.types import Parameter, Tool
+from synthtools.world.behaviour import Behaviour
+from synthtools.world.certification import Example, disagreements
+from synthtools.world.draw import draw_arguments, draw_other_values, draw_valid_call
+from synthtools.world.gate import check
+from tests.world.hotel import COLLECTIONS, SOURCES, STATE, TOOLS, call
+
+BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+def certify(name, source, examples=(), tool=None, draws=80):
+    return Behaviour(source).certify(tool or BY_NAME[name], STATE, examples, collections=COLLECTIONS, draws=draws)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_right_behaviours_are_certified(name):
+    certification = certify(name, SOURCES[name])
+    assert certification.failures == ()
+    assert certification.certified and certification.guard_certified
+    assert certification.successes > 0
+
+
+MARK = 'state["bookings"][args["booking_id"]]["status"] = "cancelled"'
+FAULTS = {
+    "crash on a wrong key": (
+        "CancelBooking",
+        MARK,
+        'state["bookings"][args["id"]]["status"] = "cancelled"',
+        "no_crash",
+    ),
+    "unknown id let pass": ("CancelBooking", "if booking is None:", "if False:", "no_crash"),
+    "wrong code": ("CancelBooking", '"status_code": 409', '"status_code": 410', "documented_errors"),
+    "guard changes the state": (
+        "CancelBooking",
+        '    if booking["status"] != "open":',
+        '    booking["guest"] = "x"\n    if booking["status"] != "open":',
+        "guard_changes_nothing",
+    ),
+    "mutation on error": (
+        "CancelBooking",
+        '        return {"status_code": 409',
+        '        booking["status"] = "open"\n        return {"status_code": 409',
+        "guard_changes_nothing",
+    ),
+    "wrong key in the response": ("CancelBooking", '"booking_id": args', '"id": args', "output_schema"),
+    "wrong type in the response": ("FindBookings", '"count": len(', '"count": str(', "output_schema"),
+    "write outside writes": (
+        "CreateBooking",
+        "booking_id = new_id",
+        'state["rooms"]["RM-1"]["beds"] = 1\n    booking_id = new_id',
+        "writes_only",
+    ),
+    "a reading tool writes": (
+        "GetRoom",
+        'room = state["rooms"]',
+        'state["rooms"]["RM-1"]["beds"] = 6\n    room = state["rooms"]',
+        "writes_only",
+    ),
+    "undeclared field": ("CancelBooking", '["status"] = "cancelled"', '["state"] = "cancelled"', "state_schema"),
+    "value outside an enum": (
+        "SetBookingStatus",
+        '["status"] = args["status"]',
+        '["status"] = args["status"].upper()',
+        "state_schema",
+    ),
+    "dangling reference": ("CreateBooking", '"room_id": args["room_id"]', '"room_id": args["guest"]', "state_schema"),
+    "nothing changes": ("CancelBooking", MARK, "pass", "changes_state"),
+    "nothing succeeds": ("CancelBooking", "if booking is None:", "if True:", "some_success"),
+    "unused argument": ("CreateBooking", '"guest": args["guest"]', '"guest": "Kim"', "arguments_matter"),
+    "ignored new status": ("SetBookingStatus", 'args["status"]', '"open"', "arguments_matter"),
+    "clock": (
+        "CreateBooking",
+        '"status": "open"}\n',
+        '"status": "open", "note": datetime.now().isoformat()}\n',
+        "dialect",
+    ),
+    "hidden state": (
+        "CancelBooking",
+        "def guard",
+        "SEEN = []\n\n\ndef mark():\n    SEEN.append(1)\n\n\ndef guard",
+        "dialect",
+    ),
+    "endless loop": ("CancelBooking", "booking = state", "while True:\n        pass\n    booking = state", "no_crash"),
+    "set order": (
+        "FindBookings",
+        "found = [key for",
+        'found = [key for key in {"b", "a"}]\n    found = [key for',
+        "dialect",
+    ),
+    "no guard": ("CancelBooking", "def guard", "def check", "dialect"),
+    "guard answers text": (
+        "CancelBooking",
+        'return {"status_code": 404, "message": "Not found: check the id"}',
+        'return "no"',
+        "no_crash",
+    ),
+    "crash on nothing": ("FindBookings", "found = [", 'first = list(state["bookings"])[0]\n    found = [', "no_crash"),
+    "record replaced by text": (
+        "CancelBooking",
+        MARK,
+        'state["bookings"][args["booking_id"]] = "cancelled"',
+        "state_schema",
+    ),
+    "collection cleared": ("CancelBooking", MARK, 'state["bookings"] = None', "state_schema"),
+    "too many digits": ("FindBookings", 'len(found[: args["limit"]])}', "10**400}", "no_crash"),
+}
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "broken"), FAULTS.values(), ids=FAULTS)
+def test_planted_faults_are_refused_for_the_property_they_break(name, right, wrong, broken):
+    assert right in SOURCES[name]
+    certification = certify(name, SOURCES[name].replace(right, wrong))
+    assert not certification.certified
+    assert broken in [failure.property for failure in certification.failures]
+    assert all(0 < len(str(failure)) <= 400 for failure in certification.failures)
+
+
+def example(**fields):
+    return Example(**{"args": {"booking_id": "BK-1"}, "before": STATE, **fields})
+
+
+def with_status(booking_id, status):
+    bookings = {**STATE["bookings"], booking_id: {**STATE["bookings"][booking_id], "status": status}}
+    return {**STATE, "bookings": bookings}
+
+
+EXAMPLES = [
+    example(response={"booking_id": "BK-1", "status": "cancelled"}, after=with_status("BK-1", "cancelled")),
+    example(args={"booking_id": "BK-9"}, status=404),
+    example(args={"booking_id": "BK-2"}, status=409),
+]
+
+
+def test_examples_that_hold_certify():
+    assert certify("CancelBooking", SOURCES["CancelBooking"], EXAMPLES).certified
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "part", "told"),
+    [
+        ('booking["status"] != "open"', 'booking["status"] == "cancelled"', "guard", "expected status 409"),
+        ('"status_code": 409', '"status_code": 404', "guard", "expected status 409"),
+        ('["status"] = "cancelled"', '["status"] = "checked_in"', "apply", "expected"),
+        ('"status": "cancelled"}', '"status": "open"}', "apply", "expected"),
+    ],
+)
+def test_an_example_that_does_not_hold_is_told_with_what_was_expected(right, wrong, part, told):
+    certification = certify("CancelBooking", SOURCES["CancelBooking"].replace(right, wrong), EXAMPLES)
+    failure = certification.failures[0]
+    assert (certification.certified, failure.property, failure.part) == (False, "example", part)
+    assert told in str(failure) and "args = " in str(failure)
+
+
+def test_guard_and_apply_are_certified_apart():
+    wrong_apply = certify("CancelBooking", SOURCES["CancelBooking"].replace('"booking_id": args', '"id": args'))
+    assert (wrong_apply.certified, wrong_apply.guard_certified) == (False, True)
+    guard_alone = certify("CancelBooking", SOURCES["CancelBooking"].split("def apply")[0])
+    assert (guard_alone.certified, guard_alone.guard_certified) == (False, True)
+    wrong_guard = certify("CancelBooking", SOURCES["CancelBooking"].replace("409", "410"))
+    assert (wrong_guard.certified, wrong_guard.guard_certified) == (False, False)
+
+
+def test_two_behaviours_that_differ_are_found_by_a_call_that_shows_it():
+    first, same = Behaviour(SOURCES["CancelBooking"]), Behaviour(SOURCES["CancelBooking"] + "\n# another hand\n")
+    other = Behaviour(SOURCES["CancelBooking"].replace('!= "open"', '== "cancelled"'))
+    tool = BY_NAME["CancelBooking"]
+    assert list(disagreements(first, same, tool, STATE, collections=COLLECTIONS)) == []
+    arguments, one, two = next(disagreements(first, other, tool, STATE, collections=COLLECTIONS))
+    assert arguments == {"booking_id": "BK-2"}
+    assert (one.status_code, two.status_code) == (409, 200)
+
+
+def test_prose_is_never_compared():
+    tool = BY_NAME["GetRoom"].model_copy(
+        update={"output": {**BY_NAME["GetRoom"].output, "name": Parameter(type="string", prose=True)}}
+    )
+    right = Example(
+        args={"room_id": "RM-1"}, before=STATE, response={"room_id": "RM-1", "name": "?", "beds": 2, "price": 80.0}
+    )
+    assert certify("GetRoom", SOURCES["GetRoom"], [right], tool=tool).certified
+    assert not certify("GetRoom", SOURCES["GetRoom"], [right]).certified
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_drawn_arguments_pass_the_gate_and_cover_known_and_unknown_ids(tool):
+    drawn = draw_arguments(tool, STATE, COLLECTIONS, seed=3, n=60)
+    assert len(drawn) == 60
+    assert all(check(tool, call(tool.name, **arguments)).passed for arguments in drawn)
+    for name, parameter in tool.parameters.items():
+        if parameter.references:
+            ids = {arguments[name] for arguments in drawn}
+            assert ids & STATE[parameter.references].keys()
+            assert ids - STATE[parameter.references].keys()
+        if parameter.enum:
+            assert {arguments[name] for arguments in drawn} == set(parameter.enum)
+        if parameter.maximum is not None:
+            assert {parameter.minimum, parameter.maximum} <= {arguments[name] for arguments in drawn}
+
+
+def test_references_are_recognised_by_name_too():
+    tool = Tool(name="T", description="", parameters={"booking_id": Parameter(type="string")}, reads=("bookings",))
+    assert {arguments["booking_id"] for arguments in draw_arguments(tool, STATE, n=40)} & STATE["bookings"].keys()
+
+
+def test_valid_calls_use_what_is_there():
+    for seed in range(10):
+        made = draw_valid_call(BY_NAME["CancelBooking"], STATE, COLLECTIONS, seed)
+        assert made.arguments["booking_id"] in STATE["bookings"]
+    pooled = [
+        draw_valid_call(BY_NAME["CreateBooking"], STATE, COLLECTIONS, seed, pool={"guest": ["From a response"]})
+        for seed in range(10)
+    ]
+    assert "From a response" in [made.arguments["guest"] for made in pooled]
+
+
+def test_other_values_are_valid_and_differ():
+    values = draw_other_values(BY_NAME["SetBookingStatus"], "status", "open", STATE, COLLECTIONS)
+    assert sorted(values) == ["cancelled", "checked_in"]
+    ids = draw_other_values(BY_NAME["CancelBooking"], "booking_id", "BK-1", STATE, COLLECTIONS, n=2)
+    assert set(ids) == {"BK-2", "BK-3"}
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^[A-Z]{3}-\d{4}$", r"^(ab|cd)+x?$", r"^[^\s@]+@[a-z]+\.org$", r"^\+?[0-9 ]{7,9}$"]
+)
+def test_patterns_are_drawn_from(pattern):
+    tool = Tool(name="T", description="", parameters={"code": Parameter(type="string", pattern=pattern)})
+    assert len(draw_arguments(tool, {}, n=10)) == 10
+
+
+def test_draws_are_the_same_in_a_process_with_another_hash_seed():
+    program = (
+        "from tests.world.hotel import *\nfrom synthtools.world.draw import draw_arguments\n"
+        "print([draw_arguments(tool, STATE, COLLECTIONS, 5, 20) for tool in TOOLS])"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert printed == {f"{[draw_arguments(tool, STATE, COLLECTIONS, 5, 20) for tool in TOOLS]}\n"}
