@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
 import typer
 
 from synthtools.backends import weights
@@ -64,7 +65,10 @@ def quickstart_run(options: ModelOptions, field: str, folder: Path | None, minut
         summary = drive(store, work, notes)
     files = write_files(folder, stages, summary)
     with open_run(folder) as run:
-        _show(run, minimum, files)
+        if options.json:
+            print(orjson.dumps(run.status().to_json(), option=orjson.OPT_INDENT_2).decode())
+        else:
+            _show(run, minimum, files)
     _conclude(folder, summary, minimum)
 
 
@@ -93,6 +97,7 @@ def _show(run: Run, minimum: Minimum, files: Sequence[Path]) -> None:
         f"{minimum.tools} audited tools answered by certified code, {minimum.tasks} certified tasks that change the "
         f"state, {minimum.rollouts} rollouts verified as solved",
         highlight=False,
+        soft_wrap=True,
     )
     for path in files:
         out.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from synthtools.runs.progress import ProgressView, progress_view
 from synthtools.runs.scheduler import Limits, Scheduler, Summary, Watcher
 from synthtools.runs.stages import Stage
 from synthtools.runs.store import Store
+from synthtools.runs.transitions import RunTransitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
 
     def models() -> Models:
         if not made:
-            made.append(Models(work.settings, work.program_files))
+            made.append(Models(work.settings, work.program_files, RunTransitions(store)))
         return made[0]
 
     executor = LocalExecutor(

@@ -11,13 +11,24 @@ from typing import Any, cast
 from synthtools.config import Settings
 from synthtools.errors import ConfigError
 from synthtools.runs.stages import Program, Stage
+from synthtools.world.transitions import Transitions
 
 
 class Models:
     """Reaches the models that the settings name, and makes programs that use them. DSPy is imported here."""
 
-    def __init__(self, settings: Settings, program_files: Mapping[str, Path]) -> None:
-        """Raises: ConfigError for a model or setting that does not exist."""
+    def __init__(
+        self, settings: Settings, program_files: Mapping[str, Path], transitions: Transitions | None = None
+    ) -> None:
+        """Sets up the models.
+
+        Args:
+            settings: The names and sampling of the models, and the profile of the programs.
+            program_files: Saved states of programs, by stage.
+            transitions: Recorded calls that the programs' worlds share.
+
+        Raises: ConfigError for a model or setting that does not exist.
+        """
         from synthtools.backends.registry import build_lm
 
         model = settings.model
@@ -31,6 +42,7 @@ class Models:
         }
         self._settings = settings
         self._program_files = program_files
+        self._transitions = transitions
         bases = list(model.api_base) or None
         self.main: Any = build_lm(model.name, api_base=bases, **reached, **cast("dict[str, Any]", model.options))
         self._judge: Any = None
@@ -74,6 +86,8 @@ class Models:
                 program.load(str(path))
             except (OSError, ValueError, KeyError) as error:
                 raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
+        if stage.worlds:
+            program.transitions = self._transitions
         if self._judge is not None:
             judges = (TurnJudge, SolutionJudge, TrajectoryJudge, ResponseJudge)
             modules: list[Any] = [module for _, module in program.named_sub_modules() if type(module) in judges]

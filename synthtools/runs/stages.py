@@ -86,6 +86,8 @@ class Stage:
     """Profile settings that change its results."""
     judged: bool = False
     """Whether the judge's model takes part."""
+    worlds: bool = False
+    """Whether its program runs worlds, and so has an attribute `transitions` to be given the run's."""
     expansion: Callable[[Profile], str] = lambda profile: "1"
     """Changes when a parent's children are to be planned again: then those that are missing are added."""
     variation: Callable[[Item, Records], int] = lambda item, records: 0
@@ -247,6 +249,7 @@ _TABLE = (
         losses=_unreliable_tools,
         shape=("rule_calls", "happy_calls", "schema_calls", "reliability_threshold", "wilson_bound"),
         judged=True,
+        worlds=True,
     ),
     Stage(
         name="task-sequences",
@@ -269,6 +272,7 @@ _TABLE = (
         losses=_lost_turns,
         shape=("candidates", "evolver_tries", "solver_tries"),
         judged=True,
+        worlds=True,
     ),
     Stage(
         name="task-audit",
@@ -279,6 +283,7 @@ _TABLE = (
         expand=_same_item("task-audit"),
         inputs=_audit_inputs,
         shape=("summary_tries", "second_solution", "distractors"),
+        worlds=True,
     ),
     Stage(
         name="trajectory-generation",
@@ -290,6 +295,7 @@ _TABLE = (
         inputs=lambda item, records: {"task": records.record("task-audit", item.parent), "sample": item.position},
         shape=("max_turns",),
         judged=True,
+        worlds=True,
         expansion=lambda profile: f"samples={profile.samples}",
         unhashed=("usage",),
     ),
