@@ -1,5 +1,6 @@
 """The verbs of the pipeline on fake programs: what they make, keep, print and return."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_the_quickstart_ends_when_its_minimum_exists_and_shows_it(
     assert result.exit_code == 0, result.stderr
     for part in ("A task", "Lend me the book.", "An agent at work on it", "solved, reward 1.00", "Every try"):
         assert part in result.stdout
-    assert "3 audited tools answered by certified code" in result.stdout
+    assert re.search(r"^[3-9] audited tools answered by certified code, [2-9] certified", result.stdout, re.MULTILINE)
     assert (tmp_path / "runs" / "quickstart-tea_shops" / "task_content.jsonl").is_file()
     asked = len(model.asked)
     again = invoke("quickstart", "--field", "tea shops", "--model", "scripted/schema")
