@@ -36,8 +36,6 @@ class FakeModel:
 
     def __init__(self, fail: Fail = lambda stage, item, what: None) -> None:
         self.asked: list[str] = []
-        self.in_flight = 0
-        self.most_in_flight = 0
         self.gate: asyncio.Event | None = None
         self.on_call: Callable[[str], None] = lambda key: None
         self._fail = fail
@@ -53,14 +51,9 @@ class FakeModel:
             scope.before_call()
         self.asked.append(key)
         self.on_call(key)
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            await asyncio.sleep(0)
-            if self.gate is not None:
-                await self.gate.wait()
-        finally:
-            self.in_flight -= 1
+        await asyncio.sleep(0)
+        if self.gate is not None:
+            await self.gate.wait()
         error = self._fail(scope.stage, scope.item, what)
         entry = LedgerEntry(
             stage=scope.stage, item=scope.item, role="fake", model="fake", prompt_tokens=10, completion_tokens=5

@@ -93,9 +93,21 @@ def test_the_deepest_stage_comes_first_so_that_one_environment_is_finished_befor
 
 
 def test_items_in_flight_are_bounded(store: Store) -> None:
-    model = FakeModel()
-    run(store, model, limits=Limits(concurrency=3))
-    assert model.most_in_flight == 3
+    in_flight, most = 0, 0
+
+    class Counting:
+        def started(self, item: Item) -> None:
+            nonlocal in_flight, most
+            in_flight += 1
+            most = max(most, in_flight)
+
+        def finished(self, outcome: Outcome, record: Any) -> None:
+            nonlocal in_flight
+            in_flight -= 1
+
+    run(store, FakeModel(), ALL[:2])
+    run(store, FakeModel(), limits=Limits(concurrency=3), watchers=[Counting()])
+    assert (in_flight, most) == (0, 3)
 
 
 def test_no_more_items_of_a_stage_exist_than_the_limit_says(store: Store) -> None:
