@@ -126,6 +126,11 @@ class ReplayError(WorldError):
 class Dropped(SynthToolsError):
     """A program's verdict that its item is not good enough; `str(error)` is the reason that the funnel counts."""
 
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
+        """What lies behind the reason, for whoever looks at the item."""
+
 
 class BudgetExceeded(SynthToolsError):
     """A budget (money, tokens, calls, time) is spent; what is done is kept."""

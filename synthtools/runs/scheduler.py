@@ -244,7 +244,7 @@ class Scheduler:
             record = await self._executor.execute(stage, item, stage.inputs(item, self._records), variation)
             outcome = self._done(stage, item, record, begun)
         except Dropped as error:
-            outcome = Outcome(item, "dropped", reason=str(error), seconds=time.monotonic() - begun)
+            outcome = Outcome(item, "dropped", reason=str(error), detail=error.detail, seconds=time.monotonic() - begun)
         except BudgetExceeded as error:
             self._put_back(item)
             self.stop("budget", error)

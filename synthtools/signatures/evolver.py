@@ -1,11 +1,10 @@
 """What the evolver is asked: to choose the next action of a task and to phrase a person's request for it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dspy
 from pydantic import StringConstraints
 
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 Request = Annotated[str, StringConstraints(min_length=12, max_length=260)]
@@ -24,8 +23,8 @@ class FirstTurn(dspy.Signature):
     purpose: str = dspy.InputField(desc="what every action does")
     actions: list[str] = dspy.InputField(desc="numbered from 0, each with the values it needs")
     feedback: str = dspy.InputField(desc="what was wrong with the last request", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    action: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(desc="number of the chosen action")
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    action: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(desc="number of the chosen action")
     request: Request = dspy.OutputField(desc="what the person says")
 
 
@@ -43,6 +42,6 @@ class NextTurn(dspy.Signature):
     purpose: str = dspy.InputField(desc="what every action does")
     actions: list[str] = dspy.InputField(desc="numbered from 0, each with the values it needs")
     feedback: str = dspy.InputField(desc="what was wrong with the last request", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    action: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(desc="number of the chosen action")
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    action: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(desc="number of the chosen action")
     request: Request = dspy.OutputField(desc="what the person says next")

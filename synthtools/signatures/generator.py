@@ -3,15 +3,15 @@
 One small question each. Inputs stand from the most shared to the least, so that a prompt cache can reuse the front.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import dspy
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 SnakeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{1,22}[a-z]$", max_length=24)]
+Code = Annotated[str, StringConstraints(min_length=40, max_length=1400)]
 Choice = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{1,18}[a-z]$", max_length=20)]
 
 
@@ -19,13 +19,6 @@ class Draft(BaseModel):
     """Base of what a model writes inside an answer: frozen, closed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ScenarioDraft(Draft):
-    """A scenario as the generator writes it."""
-
-    title: Annotated[str, StringConstraints(max_length=60)]
-    description: Annotated[str, StringConstraints(max_length=200)]
 
 
 class TextField(Draft):
@@ -72,63 +65,65 @@ FieldDraft = Annotated[TextField | NumberField | DateField | FlagField | ChoiceF
 class GenerateSubfields(dspy.Signature):
     """Name distinct subfields of a field of work or life.
 
-    A good subfield is a concrete area in which people keep records and change them during the day, such as bookings,
-    orders, repairs or members. Name areas of activity, never products, and never the field itself again. Two subfields
-    must not overlap.
+    A good subfield is a concrete area in which people keep records and change them during the day. Name areas of
+    activity, never products, and never the field itself again. Two subfields must not overlap. For the field Bakeries,
+    good subfields are: Cake orders, Shift planning, Ingredient stock.
     """
 
     field: str = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    subfields: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(desc="two to four words each")
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    subfields: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(desc="a phrase of two to four words each")
 
 
 class GenerateScenarios(dspy.Signature):
-    """Describe distinct scenarios of a subfield in which one organisation's staff use software on shared records.
+    """Describe distinct scenarios of a subfield, in which one organisation's staff use software on shared records.
 
-    Each scenario names the organisation, the kind of records it keeps, and what staff look up and change in them. Prefer
-    small, everyday situations with two or three kinds of records that refer to one another.
+    Name the organisation in a few words, say in one sentence what staff do with the records, and name the kinds of
+    records by a common noun each, in singular and plural: first the people or things that are served, then the jobs
+    that staff do for them, such as orders, visits, loans or repairs. Prefer small, everyday situations. For Cake orders
+    in Bakeries: title "Corner bakery", description "Staff note the cakes that customers order, change the pick-up day
+    and mark cakes as baked.", kinds customer, customers and cake_order, cake_orders.
     """
 
     field: str = dspy.InputField()
     subfield: str = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    scenarios: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
-        desc="title: a few words; description: one or two sentences"
-    )
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    scenarios: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class DesignCollection(dspy.Signature):
-    """Design one more collection of records for the software of a scenario.
+    """Choose the fields of one kind of records in the software of a scenario.
 
-    Give the fields that staff look up or change, the most telling one first. A record whose life has stages, such as a
-    booking or an order, has a choice field named status with its stages as options. Records already have an id, and a
-    field for each collection they belong to: do not add ids or names of other records. Money is a number of cents.
+    Give the few fields that staff look up or change, the most telling one first: text for names and notes, number with
+    its bounds, date for days, flag for yes or no, choice for a few fixed words. Every record has an id and a link to
+    what it belongs to already: add no ids, no lists, and nothing that belongs to another kind of records. Money is a
+    number of cents. Stages, where asked for, are the two to four states that just this kind of record goes through, in
+    order: a repair is received, started, finished; a loan is lent, returned. For the cake orders of a bakery: fields text
+    inscription, date pickup_day, number price_cents from 500 to 20000; stages ordered, baked, collected.
     """
 
     scenario: str = dspy.InputField()
-    collections: list[str] = dspy.InputField(desc="collections that exist already", default=[])
-    purpose: str = dspy.InputField(desc="what the next collection is for")
+    collections: list[str] = dspy.InputField(desc="kinds of records that have their fields already", default=[])
+    kind: str = dspy.InputField(desc="the kind of records to choose fields for")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    collection: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
-        desc="name: the plural noun of the records; fields: without ids"
-    )
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    collection: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class PopulateCollection(dspy.Signature):
     """Write the records of a collection, realistic and clearly different from one another.
 
-    Use plain, plausible values: full names of people, ordinary dates of the year 2026, amounts that fit. No two records
-    share their first field. Vary statuses and choices over the records.
+    Use plain, plausible values: full names for people, ordinary words for things, days of the year 2026, amounts that
+    fit. No two records share their first field. Vary the other values over the records, never number them.
     """
 
     scenario: str = dspy.InputField()
-    collection: str = dspy.InputField(desc="name and fields")
+    kind: str = dspy.InputField(desc="the kind of records")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    records: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    records: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class DesignTool(dspy.Signature):
@@ -147,49 +142,28 @@ class DesignTool(dspy.Signature):
     existing_tools: list[str] = dspy.InputField(default=[])
     task: str = dspy.InputField(desc="what kind of tool is wanted next")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    tool: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    tool: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class WriteBehaviour(dspy.Signature):
-    '''Write a tool's behaviour as two short Python functions on the given state.
+    """Write a tool's behaviour as two short Python functions on the given state.
 
-    guard(args, state, now) changes nothing: it returns None, or {"status_code": ..., "message": ...} for the first
+    guard(args, state, now) changes nothing: it returns None, or {'status_code': ..., 'message': ...} for the first
     documented error that applies. apply(args, state, now) runs only if guard returned None: it changes state where the
-    tool changes something, and returns a dict with exactly the keys of the tool's returns. state is a dict of
-    collections, a collection is a dict from id to record, a record is a dict of its fields without its id. An optional
-    argument may be None. new_id(collection) gives the id of a new record; now is the time as text. Use plain loops and
-    dicts only: no imports, no del (use pop), no yield, no classes, no variables outside the functions.
+    tool changes something, and returns a dict with exactly the keys of the tool's returns. A collection of the state is
+    a dict from id to record; a record has no id inside. An optional argument may be None: then it is not given.
+    new_id(collection) gives the id of a new record; now is the time as text. Use plain loops and dicts: no imports, no
+    del (use pop), no yield, no classes. Write texts in single quotes.
+    """
 
-    Two tools of a library, a changing and a reading one:
-
-    def guard(args, state, now):
-        if args["book_id"] not in state["books"]:
-            return {"status_code": 404, "message": "Book not found"}
-        if state["books"][args["book_id"]]["status"] == "lent":
-            return {"status_code": 409, "message": "Book is lent already"}
-        return None
-    def apply(args, state, now):
-        loan_id = new_id("loans")
-        state["loans"][loan_id] = {"book_id": args["book_id"], "reader": args["reader"]}
-        state["books"][args["book_id"]]["status"] = "lent"
-        return {"loan_id": loan_id, "status": "lent"}
-
-    def guard(args, state, now):
-        return None
-    def apply(args, state, now):
-        found = []
-        for loan_id, loan in state["loans"].items():
-            if loan["reader"] == args["reader"]:
-                found.append({"loan_id": loan_id, "book_id": loan["book_id"]})
-        return {"loans": found, "count": len(found)}
-    '''
-
-    state_example: Json = dspy.InputField(desc="the collections with one record each")
+    state_example: Any = dspy.InputField(desc="the collections with one record each")
     tool: str = dspy.InputField(desc="name, parameters, errors and returns")
-    last_source: str = dspy.InputField(desc="your last version", default="")
+    last_guard: str = dspy.InputField(desc="your last version", default="")
+    last_apply: str = dspy.InputField(default="")
     feedback: str = dspy.InputField(desc="the case in which the last version failed", default="")
-    source: Annotated[str, StringConstraints(max_length=2400)] = dspy.OutputField(desc="guard and apply")
+    guard: Code = dspy.OutputField(desc="the function guard(args, state, now)")
+    apply: Code = dspy.OutputField(desc="the function apply(args, state, now)")
 
 
 class PlanSequences(dspy.Signature):
@@ -201,6 +175,7 @@ class PlanSequences(dspy.Signature):
 
     scenario: str = dspy.InputField()
     tools: list[str] = dspy.InputField(desc="tools with what they do")
+    taken: list[str] = dspy.InputField(desc="sequences that exist already, not to be repeated", default=[])
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    sequences: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    sequences: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()

@@ -1,11 +1,10 @@
 """What the judges are asked: about one turn of a task, and about a whole rollout."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dspy
 from pydantic import Field, StringConstraints
 
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 Reason = Annotated[str, StringConstraints(max_length=240)]
@@ -22,11 +21,11 @@ class JudgeTurn(dspy.Signature):
     request: str = dspy.InputField()
     expected_call: str = dspy.InputField()
     actual_call: str = dspy.InputField()
-    expected_response: Json = dspy.InputField()
-    actual_response: Json = dspy.InputField()
+    expected_response: Any = dspy.InputField()
+    actual_response: Any = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    citations: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    citations: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
         desc="where each argument in question comes from, with the words quoted"
     )
     reason: Reason = dspy.OutputField(desc="one or two sentences")
@@ -53,13 +52,13 @@ class JudgeTrajectory(dspy.Signature):
     """Judge whether an assistant fulfilled a person's request with tools.
 
     Align the assistant's calls with the expected ones by what they do; their order matters only where one depends on
-    another. The goal is reached if the needed calls succeeded, nothing else was changed, and the final answer tells what
-    the person asked for and claims nothing that did not happen.
+    another. The goal is reached if the needed calls succeeded, nothing else was changed, and the final answer tells
+    what the person asked for and claims nothing that did not happen.
     """
 
     request: str = dspy.InputField()
     expected_calls: list[str] = dspy.InputField()
-    actual_calls: list[Json] = dspy.InputField(desc="calls with what the tools answered")
+    actual_calls: list[Any] = dspy.InputField(desc="calls with what the tools answered")
     final_answer: str = dspy.InputField(default="")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     missing_calls: Annotated[list[Annotated[str, StringConstraints(max_length=120)]], Field(max_length=6)] = (

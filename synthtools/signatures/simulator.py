@@ -1,11 +1,10 @@
 """What the simulator is asked, where a tool has no certified code."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dspy
 from pydantic import StringConstraints
 
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 
@@ -16,12 +15,12 @@ class CheckRules(dspy.Signature):
     errors, the usage rules and the records. A call that breaks none of them passes: when in doubt, it passes.
     """
 
-    tool: Json = dspy.InputField(desc="the tool with its usage and documented errors")
-    records: Json = dspy.InputField(desc="the records the tool can see", default=None)
-    arguments: Json = dspy.InputField()
+    tool: Any = dspy.InputField(desc="the tool with its usage and documented errors")
+    records: Any = dspy.InputField(desc="the records the tool can see", default=None)
+    arguments: Any = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    decision: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    decision: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
         desc="reason first; error: the documented error that applies, or none"
     )
 
@@ -34,13 +33,13 @@ class SimulateResponse(dspy.Signature):
     the new record, update with only the fields that change, delete with none. A tool that only reads changes nothing.
     """
 
-    tool: Json = dspy.InputField(desc="the tool with its usage and returns")
-    records: Json = dspy.InputField(desc="the records the tool can see", default=None)
+    tool: Any = dspy.InputField(desc="the tool with its usage and returns")
+    records: Any = dspy.InputField(desc="the records the tool can see", default=None)
     now: str = dspy.InputField(desc="the time of the call")
-    arguments: Json = dspy.InputField()
+    arguments: Any = dspy.InputField()
     feedback: str = dspy.InputField(desc="why the last answer was refused", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    output_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    output_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
     reasoning: Annotated[str, StringConstraints(max_length=300)] = dspy.OutputField(desc="what the call does, in short")
-    data: Annotated[Json, SchemaFrom("output_schema")] = dspy.OutputField(desc="what the tool returns")
-    changes: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(desc="empty where nothing changes")
+    data: Annotated[Any, SchemaFrom("output_schema")] = dspy.OutputField(desc="what the tool returns")
+    changes: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(desc="empty where nothing changes")

@@ -1,11 +1,10 @@
 """What the solver is asked: one turn, a whole plan at once, and the next step of a rollout."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dspy
 from pydantic import StringConstraints
 
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 
@@ -16,12 +15,12 @@ class SolveTurn(dspy.Signature):
     arguments that nobody asked for.
     """
 
-    tools: list[Json] = dspy.InputField(desc="tools with their parameters and usage")
+    tools: list[Any] = dspy.InputField(desc="tools with their parameters and usage")
     conversation: list[str] = dspy.InputField(desc="earlier requests, calls and answers", default=[])
     request: str = dspy.InputField()
     feedback: str = dspy.InputField(desc="why the last call was not right", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    call: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    call: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class PlanSolution(dspy.Signature):
@@ -30,11 +29,11 @@ class PlanSolution(dspy.Signature):
     Take every argument from the request exactly as it stands there. Make no call that the request does not need.
     """
 
-    tools: list[Json] = dspy.InputField(desc="tools with their parameters and usage")
+    tools: list[Any] = dspy.InputField(desc="tools with their parameters and usage")
     request: str = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    calls: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    calls: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
 
 
 class NextStep(dspy.Signature):
@@ -46,12 +45,12 @@ class NextStep(dspy.Signature):
     value they asked for, as the tools answered it. Do nothing that was not asked for.
     """
 
-    tools: list[Json] = dspy.InputField(desc="tools with their parameters and usage")
+    tools: list[Any] = dspy.InputField(desc="tools with their parameters and usage")
     request: str = dspy.InputField()
-    calls_so_far: list[Json] = dspy.InputField(desc="calls made and what the tools answered", default=[])
+    calls_so_far: list[Any] = dspy.InputField(desc="calls made and what the tools answered", default=[])
     feedback: str = dspy.InputField(desc="what was wrong with the last step", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
     open_parts: Annotated[str, StringConstraints(max_length=200)] = dspy.OutputField(
         desc="parts of the request not yet done, or: nothing"
     )
-    step: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField()
+    step: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()

@@ -1,12 +1,11 @@
 """What the validator is asked: calls that probe a tool, and a judgement of what came of one."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import dspy
 from pydantic import StringConstraints
 
 from synthtools.types.audit import TestMode
-from synthtools.types.record import Json
 from synthtools.types.schema_from import Hidden, SchemaFrom
 from synthtools.types.verdict import SimulationJudgement
 
@@ -18,12 +17,12 @@ class WriteTestCalls(dspy.Signature):
     mode a call is valid in form but must be refused, for example with an id that does not exist. Vary the arguments.
     """
 
-    tool: Json = dspy.InputField()
-    records: Json = dspy.InputField(default=None)
+    tool: Any = dspy.InputField()
+    records: Any = dspy.InputField(default=None)
     mode: TestMode = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
-    answer_schema: Annotated[dict[str, Json], Hidden()] = dspy.InputField()
-    calls: Annotated[Json, SchemaFrom("answer_schema")] = dspy.OutputField(
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
+    calls: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
         desc="expectation: why the call should succeed or be refused"
     )
 
@@ -36,11 +35,11 @@ class JudgeResponse(dspy.Signature):
     be refused, or it answered something that does not fit the call and the records.
     """
 
-    tool: Json = dspy.InputField()
-    records: Json = dspy.InputField(desc="the records before the call", default=None)
-    arguments: Json = dspy.InputField()
+    tool: Any = dspy.InputField()
+    records: Any = dspy.InputField(desc="the records before the call", default=None)
+    arguments: Any = dspy.InputField()
     expectation: str = dspy.InputField(desc="what the author of the test call expected")
-    outcome: Json = dspy.InputField(desc="what the tool answered")
+    outcome: Any = dspy.InputField(desc="what the tool answered")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     reason: Annotated[str, StringConstraints(max_length=200)] = dspy.OutputField(desc="one sentence")
     verdict: SimulationJudgement = dspy.OutputField()

@@ -48,7 +48,9 @@ class ToolAudit(Record):
     answered_by_code: bool = False
     kept: bool = False
     reason: str = ""
-    """Why the tool was dropped; empty where it is kept."""
+    """Why the tool was dropped, a short phrase; empty where it is kept."""
+    detail: str = ""
+    """What lies behind the reason."""
 
 
 class AuditedEnv(Record):

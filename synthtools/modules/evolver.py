@@ -1,0 +1,146 @@
+"""The evolver: chooses the next action of a task and phrases a person's request for it."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import dspy
+
+from synthtools.errors import AnswerRefused
+from synthtools.modules import drafts
+from synthtools.modules.demos import FIRST_TURNS, NEXT_TURNS
+from synthtools.modules.role import Blocking, Role
+from synthtools.signatures import evolver as ask
+from synthtools.types.call import ToolCall
+from synthtools.types.record import Json, Record
+from synthtools.types.tool import Tool
+
+
+class MiniTask(Record):
+    """One step of a task: what a person says, and the call that does it."""
+
+    request: str
+    call: ToolCall
+
+
+def spoken(call: ToolCall, tool: Tool) -> str:
+    """A call in words, so that its code names do not end up in a request: `booking: BOO-2, day: 2026-03-01`."""
+    parts = [
+        f"{_words(name, tool)}: {spoken_value(value)}" for name, value in call.arguments.items() if value is not None
+    ]
+    return ", ".join(parts) if parts else "no values needed"
+
+
+def _words(name: str, tool: Tool) -> str:
+    parameter = tool.parameters.get(name)
+    if parameter is not None and parameter.references and name.endswith("_id"):
+        name = name.removesuffix("_id")
+    return name.replace("_", " ")
+
+
+def spoken_value(value: Json) -> str:
+    """A value as a person says it: yes and no, words without underscores."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value.replace("_", " ")
+    if isinstance(value, list):
+        return ", ".join(spoken_value(item) for item in value)
+    return str(value)
+
+
+class _TurnWriter(Role):
+    """What the first and the next turn share: an action is chosen by its number, and the request checked by code."""
+
+    max_tokens = 220
+
+    async def write(
+        self,
+        *,
+        scenario: str,
+        tool: Tool,
+        candidates: Sequence[ToolCall],
+        problems: Callable[[str, ToolCall], list[str]],
+        feedback: str,
+        first_attempt: int,
+        **conversation: Json,
+    ) -> MiniTask:
+        """Asks for a turn. Raises: AnswerRefused where no request passed `problems`."""
+
+        def build(answer: dspy.Prediction) -> MiniTask:
+            call = candidates[cast(int, answer.action)]
+            request = " ".join(cast(str, answer.request).split())
+            found = problems(request, call)
+            if found:
+                raise AnswerRefused(" ".join(found))
+            return MiniTask(request=request, call=call)
+
+        return await self.ask(
+            build,
+            scenario=scenario,
+            purpose=tool.description,
+            actions=[f"{number}: {spoken(call, tool)}" for number, call in enumerate(candidates)],
+            feedback=feedback,
+            first_attempt=first_attempt,
+            answer_schema=drafts.one_of(range(len(candidates))),
+            **conversation,
+        )
+
+
+class FirstTurnWriter(_TurnWriter):
+    """The first turn (t0)."""
+
+    signature = ask.FirstTurn
+    demos = FIRST_TURNS
+
+
+class NextTurnWriter(_TurnWriter):
+    """Every later turn (t1)."""
+
+    signature = ask.NextTurn
+    demos = NEXT_TURNS
+
+
+class TaskEvolver(Blocking):
+    """Tool, candidate calls and past turns -> the next step of a task."""
+
+    def __init__(self, *, attempts: int = 3) -> None:
+        super().__init__()
+        self.first = FirstTurnWriter(attempts=attempts)
+        self.next = NextTurnWriter(attempts=attempts)
+
+    async def aforward(
+        self,
+        *,
+        scenario: str,
+        tool: Tool,
+        candidates: Sequence[ToolCall],
+        conversation: Sequence[str],
+        problems: Callable[[str, ToolCall], list[str]],
+        feedback: str = "",
+        first_attempt: int = 0,
+    ) -> MiniTask:
+        """Chooses one of the candidate calls and phrases the request for it.
+
+        Args:
+            scenario: The environment's scenario, as prompts show it.
+            tool: The tool of this turn.
+            candidates: Calls that were run and succeeded.
+            conversation: What was asked before, and what came of it; empty for the first turn.
+            problems: What is wrong with a request for a call, in words for the model; empty where nothing is.
+            feedback: Why the last request was not good enough.
+            first_attempt: Number of the first attempt not yet used for this question.
+
+        Raises:
+            AnswerRefused: no request passed `problems` within the attempts.
+        """
+        writer = self.next if conversation else self.first
+        past: dict[str, Json] = {"conversation": list(conversation)} if conversation else {}
+        return await writer.write(
+            scenario=scenario,
+            tool=tool,
+            candidates=candidates,
+            problems=problems,
+            feedback=feedback,
+            first_attempt=first_attempt,
+            **past,
+        )

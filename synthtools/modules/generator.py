@@ -1,0 +1,383 @@
+"""The generator: subfields, scenarios, collections, records, tools, code and sequences."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, cast
+
+import dspy
+from pydantic import TypeAdapter
+
+from synthtools.errors import AnswerRefused
+from synthtools.modules import drafts
+from synthtools.modules.demos import BEHAVIOURS
+from synthtools.modules.role import Role
+from synthtools.signatures import generator as ask
+from synthtools.types.environment import Collection, EnvSpec, RecordKind, Scenario
+from synthtools.types.profile import STANDARD, Profile
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.tool import Parameter, Tool
+from synthtools.world.design import CHANGING, READING, Action, Rule, ToolDesign, by_name, id_parameter, starts_by_itself
+
+
+def scenario_text(scenario: Scenario) -> str:
+    """A scenario as prompts show it."""
+    return f"{scenario.field}, {scenario.subfield}: {scenario.title}. {scenario.description}".strip()
+
+
+def collection_text(collection: Collection) -> str:
+    """A collection as prompts show it: `bookings: booking_id (like BOO-1), day (date), status (open|done)`."""
+    fields = [f"{id_parameter(collection)} (like {collection.id_prefix}-1)"]
+    for name, field in collection.fields.items():
+        if field.references:
+            kind = f"id in {field.references}"
+        elif field.enum:
+            kind = "|".join(str(option) for option in field.enum)
+        else:
+            kind = field.format or field.type
+        fields.append(f"{name} ({kind})")
+    return f"{collection.name}: {', '.join(fields)}"
+
+
+class SubfieldGenerator(Role):
+    """Field -> distinct subfields."""
+
+    signature = ask.GenerateSubfields
+
+    async def aforward(self, *, field: str, count: int) -> tuple[str, ...]:
+        """Names `count` distinct subfields of a field."""
+
+        def build(answer: dspy.Prediction) -> tuple[str, ...]:
+            names = tuple(name.strip() for name in cast(list[str], answer.subfields))
+            distinct(names, "subfields")
+            if any(name.lower() == field.lower() for name in names):
+                raise AnswerRefused(f"{field} itself is not a subfield.")
+            return names
+
+        item = drafts.text(40, pattern="^[A-Z][a-z-]{2,14}( [a-z&-]{2,14}){1,3}$")
+        return await self.ask(build, field=field, answer_schema=drafts.exactly(count, item))
+
+
+class ScenarioGenerator(Role):
+    """Field and subfield -> distinct scenarios."""
+
+    signature = ask.GenerateScenarios
+
+    async def aforward(self, *, field: str, subfield: str, count: int, kinds: int = 2) -> tuple[Scenario, ...]:
+        """Describes `count` distinct scenarios of a subfield, with `kinds` kinds of records each."""
+
+        def build(answer: dspy.Prediction) -> tuple[Scenario, ...]:
+            rows = cast(list[JsonObject], answer.scenarios)
+            scenarios = tuple(Scenario.model_validate({"field": field, "subfield": subfield, **row}) for row in rows)
+            distinct([scenario.title for scenario in scenarios], "titles")
+            for scenario in scenarios:
+                distinct([noun for kind in scenario.kinds for noun in (kind.singular, kind.plural)], "nouns")
+            return scenarios
+
+        schema = drafts.exactly(count, drafts.scenario_schema(kinds))
+        return await self.ask(build, field=field, subfield=subfield, answer_schema=schema)
+
+
+class CollectionGenerator(Role):
+    """Scenario, kind of records and earlier collections -> one more collection."""
+
+    signature = ask.DesignCollection
+
+    async def aforward(
+        self, *, scenario: Scenario, kind: RecordKind, earlier: Sequence[Collection], fields: int
+    ) -> Collection:
+        """Designs the collection of a kind of records, with at most `fields` fields, references included."""
+
+        def build(answer: dspy.Prediction) -> Collection:
+            return collection_of(cast(dict[str, Any], answer.collection), kind, earlier)
+
+        return await self.ask(
+            build,
+            scenario=scenario_text(scenario),
+            collections=[collection_text(collection) for collection in earlier],
+            kind=kind.plural.replace("_", " "),
+            answer_schema=drafts.collection_schema(earlier, fields),
+        )
+
+
+def collection_of(draft: dict[str, Any], kind: RecordKind, earlier: Sequence[Collection]) -> Collection:
+    """The typed collection of a draft. Raises: AnswerRefused, saying what to change."""
+    nouns = {kind.singular, kind.plural, *(noun for other in earlier for noun in (other.name, other.record))}
+    fields: dict[str, Parameter] = {}
+    for target in dict.fromkeys(cast(list[str], draft.get("belongs_to", []))):
+        other = by_name(earlier)[target]
+        noun = other.record.replace("_", " ")
+        fields[id_parameter(other)] = Parameter(type="string", references=target, description=f"Id of its {noun}")
+    for field in TypeAdapter(tuple[ask.FieldDraft, ...]).validate_python(draft["fields"]):
+        if field.name in nouns or {"id", "ids"} & set(field.name.split("_")):
+            raise AnswerRefused(f"Leave out the field {field.name}: ids and links are there already.")
+        if field.name in fields:
+            raise AnswerRefused(f"The field {field.name} stands twice.")
+        fields[field.name] = _field_of(field)
+    stages = cast(list[str], draft.get("stages", []))
+    if stages:
+        distinct(stages, "stages")
+        if "status" in fields:
+            raise AnswerRefused("Leave out the field status: it is made of the stages.")
+        fields["status"] = Parameter(type="string", enum=tuple(stages))
+    prefixes = {other.id_prefix for other in earlier}
+    prefix = next(p for p in _prefixes(kind.singular) if p not in prefixes)
+    return Collection(name=kind.plural, record=kind.singular, id_prefix=prefix, fields=fields)
+
+
+def _prefixes(record: str) -> list[str]:
+    letters = record.replace("_", "").upper()
+    return [letters[:3], letters[:4], letters, *(f"{letters[:3]}{number}" for number in range(2, 100))]
+
+
+def _field_of(field: ask.FieldDraft) -> Parameter:
+    match field:
+        case ask.TextField():
+            return Parameter(type="string", min_length=1, max_length=60)
+        case ask.NumberField():
+            if field.maximum <= field.minimum:
+                raise AnswerRefused(f"The maximum of {field.name} must be above its minimum.")
+            return Parameter(type="integer", minimum=field.minimum, maximum=field.maximum)
+        case ask.DateField():
+            return Parameter(type="string", format="date")
+        case ask.FlagField():
+            return Parameter(type="boolean")
+        case ask.ChoiceField():
+            distinct(field.options, f"options of {field.name}")
+            return Parameter(type="string", enum=field.options)
+
+
+class RecordGenerator(Role):
+    """A collection -> realistic records. Code fills in references, choices and flags, so that all of them occur."""
+
+    signature = ask.PopulateCollection
+
+    async def aforward(
+        self, *, scenario: Scenario, collection: Collection, state: State, count: int, spare: int, seed: int
+    ) -> tuple[dict[str, JsonObject], tuple[JsonObject, ...]]:
+        """Writes `count` records for the state, by id, and `spare` ones that stay outside it.
+
+        References point at records of `state`, drawn by `seed`.
+        """
+        draw = Random(f"{seed}/{collection.name}")
+
+        schema = drafts.record_schema(collection)
+
+        def build(answer: dspy.Prediction) -> list[JsonObject]:
+            rows = cast(list[JsonObject], answer.records)
+            first = next((name for name, field in collection.fields.items() if drafts.is_written(field)), None)
+            if first and collection.fields[first].type == "string":
+                distinct([str(row[first]) for row in rows], f"values of {first}")
+            for number, row in enumerate(rows):
+                if row in rows[:number]:
+                    raise AnswerRefused("Two records are the same. Make every record different.")
+            return rows
+
+        rows: list[JsonObject] = await self.ask(
+            build,
+            scenario=scenario_text(scenario),
+            kind=collection.name.replace("_", " "),
+            answer_schema=drafts.exactly(count + spare, schema),
+        )
+        drawn = {
+            name: _drawn_values(field, state, count + spare, draw)
+            for name, field in collection.fields.items()
+            if not drafts.is_written(field)
+        }
+        records: list[JsonObject] = [
+            {name: drawn[name][number] if name in drawn else row[name] for name in collection.fields}
+            for number, row in enumerate(rows)
+        ]
+        kept = {f"{collection.id_prefix}-{number + 1}": record for number, record in enumerate(records[:count])}
+        return kept, tuple(records[count:])
+
+
+def _drawn_values(field: Parameter, state: State, count: int, draw: Random) -> list[Json]:
+    """As many values of a reference, choice or flag, each occurring about equally often."""
+    if field.references:
+        values: list[Json] = sorted(cast(dict[str, Json], state[field.references]))
+    else:
+        values = list(field.enum or (False, True))
+    first = draw.randrange(len(values))
+    return [values[(first + number) % len(values)] for number in range(count)]
+
+
+class ToolGenerator(Role):
+    """Collections and earlier tools -> one more tool's design."""
+
+    signature = ask.DesignTool
+
+    async def aforward(
+        self,
+        *,
+        scenario: Scenario,
+        collections: Sequence[Collection],
+        earlier: Sequence[ToolDesign],
+        failed: Sequence[ToolDesign] = (),
+        changing: bool,
+        profile: Profile = STANDARD,
+        first_attempt: int = 0,
+    ) -> ToolDesign:
+        """Designs one more tool that changes the state, or one that reads it.
+
+        Args:
+            scenario: The environment's scenario.
+            collections: What the tool may be about.
+            earlier: Tools that exist; an action on a collection that none of them has is preferred.
+            failed: Designs whose code could not be had; not to be tried again.
+            changing: Whether the tool changes the state.
+            profile: Counts and lengths.
+            first_attempt: Number of the first attempt not yet used for this question.
+        """
+        actions: tuple[Action, ...] = CHANGING if changing else READING
+        used = [(design.action, design.collection) for design in (*earlier, *failed)]
+
+        def build(answer: dspy.Prediction) -> ToolDesign:
+            return design_of(cast(dict[str, Any], answer.tool), collections, (*earlier, *failed))
+
+        return await self.ask(
+            build,
+            scenario=scenario_text(scenario),
+            collections=[collection_text(collection) for collection in collections],
+            existing_tools=[f"{tool.name}: {tool.description}" for tool in earlier],
+            task="a tool that changes records" if changing else "a tool that looks something up and changes nothing",
+            first_attempt=first_attempt,
+            answer_schema=drafts.tool_schema(collections, actions, profile, used),
+        )
+
+
+def design_of(draft: dict[str, Any], collections: Sequence[Collection], earlier: Sequence[ToolDesign]) -> ToolDesign:
+    """The tool design of a draft. Raises: AnswerRefused, saying what to change."""
+    collection = by_name(collections)[draft["collection"]]
+    action = cast(Action, draft["action"])
+    name = cast(str, draft["name"])
+    chosen = set(cast(list[str], draft.get("parameters", [])))
+    if action == "create":
+        chosen |= {field for field, value in collection.fields.items() if not starts_by_itself(value)}
+    parameters = tuple(field for field in collection.fields if field in chosen)
+    sets = (cast(str, draft["field"]), cast(Json, draft["becomes"])) if action == "mark" else None
+    refused = cast(dict[str, Any] | None, draft.get("refused_when"))
+    rule = None
+    if refused:
+        rule = Rule(
+            title=refused["title"].strip(),
+            collection=refused["collection"],
+            field=refused["field"],
+            value=refused["is"],
+        )
+    for other in earlier:
+        if other.name == name:
+            raise AnswerRefused(f"There is a tool {name} already. Design a tool that does something else.")
+        if (other.action, other.collection, other.parameters, other.sets) == (
+            action,
+            collection.name,
+            parameters,
+            sets,
+        ):
+            raise AnswerRefused(f"{other.name} does the same already. Design a tool that does something else.")
+    return ToolDesign(
+        name=name,
+        description=cast(str, draft["description"]).strip(),
+        action=action,
+        collection=collection.name,
+        parameters=parameters,
+        sets=sets,
+        rule=rule,
+    )
+
+
+class BehaviourGenerator(Role):
+    """A tool and a state -> the tool's behaviour as source for the sandbox."""
+
+    signature = ask.WriteBehaviour
+    demos = BEHAVIOURS
+    max_tokens = 700
+
+    async def aforward(
+        self, *, tool: Tool, env: EnvSpec, last_source: str = "", feedback: str = "", first_attempt: int = 0
+    ) -> str:
+        """Writes the source of `guard` and `apply`; the last version and its failing case are shown where given."""
+        seen = {*tool.reads, *tool.writes}
+        example: JsonObject = {
+            name: dict(list(cast(JsonObject, records).items())[:1])
+            for name, records in env.initial_state.items()
+            if name in seen
+        }
+
+        def build(answer: dspy.Prediction) -> str:
+            for name, function in (("guard", answer.guard), ("apply", answer.apply)):
+                if not function.startswith(f"def {name}(args, state, now):\n"):
+                    raise AnswerRefused(f"{name} must begin with: def {name}(args, state, now):")
+            return f"{answer.guard.rstrip()}\n\n\n{answer.apply.rstrip()}\n"
+
+        guard, _, apply = last_source.partition("\n\n\n")
+        return await self.ask(
+            build,
+            state_example=example,
+            tool=behaviour_text(tool),
+            last_guard=guard,
+            last_apply=apply,
+            feedback=feedback,
+            first_attempt=first_attempt,
+        )
+
+
+def behaviour_text(tool: Tool) -> str:
+    """A tool as the writer of its behaviour needs it."""
+    lines = [f"{tool.name}: {tool.description}", "args:"]
+    for name, parameter in tool.parameters.items():
+        kind = f"id in {parameter.references}" if parameter.references else parameter.type
+        lines.append(f"- {name} ({kind}{'' if parameter.required else ', may be None'})")
+    lines.append("errors, checked in this order:" if tool.errors else "errors: none")
+    lines.extend(f"- {error.status_code} {error.message}" for error in tool.errors)
+    lines.append("effect: changes " + ", ".join(tool.writes) if tool.writes else "effect: changes nothing")
+    if tool.usage:
+        lines.append(tool.usage)
+    lines.append("returns a dict: {" + ", ".join(_returned(name, value) for name, value in tool.output.items()) + "}")
+    return "\n".join(lines)
+
+
+def _returned(name: str, value: Parameter) -> str:
+    if value.type == "array" and value.items and value.items.properties:
+        return f"'{name}': a list of dicts with {', '.join(value.items.properties)}"
+    return f"'{name}': ..."
+
+
+class SequenceGenerator(Role):
+    """Reliable tools -> tool sequences."""
+
+    signature = ask.PlanSequences
+
+    async def aforward(
+        self,
+        *,
+        scenario: Scenario,
+        tools: Sequence[Tool],
+        count: int,
+        length: int,
+        taken: Sequence[tuple[str, ...]] = (),
+        first_attempt: int = 0,
+    ) -> tuple[tuple[str, ...], ...]:
+        """Plans `count` sequences of two to `length` tools, others than those `taken`."""
+        names = [tool.name for tool in tools]
+
+        def build(answer: dspy.Prediction) -> tuple[tuple[str, ...], ...]:
+            return tuple(tuple(sequence) for sequence in cast(list[list[str]], answer.sequences))
+
+        item = drafts.between(2, max(2, length), drafts.one_of(names))
+        return await self.ask(
+            build,
+            scenario=scenario_text(scenario),
+            tools=[f"{tool.name}: {tool.description}" for tool in tools],
+            taken=[", ".join(sequence) for sequence in taken],
+            first_attempt=first_attempt,
+            answer_schema=drafts.exactly(count, item),
+        )
+
+
+def distinct(names: Sequence[str], what: str) -> None:
+    """Refuses an answer whose names repeat. Raises: AnswerRefused, naming the first repeated one."""
+    seen: set[str] = set()
+    for name in names:
+        if name.strip().lower() in seen:
+            raise AnswerRefused(f"The {what} must differ: {name} stands twice.")
+        seen.add(name.strip().lower())

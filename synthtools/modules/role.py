@@ -1,0 +1,130 @@
+"""The base of every role: a signature, deterministic checks, bounded repair."""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import dspy
+
+from synthtools.backends.scope import role as role_scope
+from synthtools.errors import AnswerRefused, ParseError, TruncatedAnswer
+from synthtools.types.record import Json
+
+Result = TypeVar("Result")
+
+PARSE_RETRIES = 2
+"""Further tries for an answer that was cut or is not JSON of its schema."""
+
+
+def run_blocking(awaitable: Awaitable[Result]) -> Result:
+    """Runs a coroutine to its end from synchronous code, inside or outside a running event loop (notebooks).
+
+    The caller's context (`dspy.context`, scopes) is kept.
+    """
+
+    async def main() -> Result:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main())
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        return executor.submit(context.run, asyncio.run, main()).result()
+
+
+class Blocking(dspy.Module):
+    """A module written once, as `aforward`; calling it without `await` runs that to its end."""
+
+    if TYPE_CHECKING:
+        # A module gives what its `aforward` gives; DSPy's own annotation says Prediction.
+        def __call__(self, *args: Any, **inputs: Any) -> Any:
+            """Runs `forward`."""
+
+        async def acall(self, *args: Any, **inputs: Any) -> Any:
+            """Runs `aforward`."""
+
+    async def aforward(self, **inputs: Any) -> Any:
+        """The module's work; subclasses name their inputs."""
+        raise TypeError(f"{type(self).__name__} does not define aforward")
+
+    def forward(self, **inputs: Any) -> Any:
+        """The same as `aforward`, for callers without an event loop."""
+        return run_blocking(self.aforward(**inputs))
+
+
+class Role(Blocking):
+    """One question of a role: ask, check in code, tell the model what was wrong, ask again with a new seed.
+
+    Subclasses set `signature` and define `aforward`, which calls `ask` once.
+    """
+
+    signature: type[dspy.Signature]
+    demos: tuple[dspy.Example, ...] = ()
+    """Worked answers shown before the question; an optimizer may replace them."""
+    attempts: int = 3
+    """Well-formed answers that may be refused before `AnswerRefused`, the last try included."""
+    max_tokens: int | None = None
+    """Room for one answer; None: the model's own setting."""
+
+    def __init__(self, *, attempts: int | None = None) -> None:
+        super().__init__()
+        self.predict = dspy.Predict(self.signature)
+        self.predict.demos = list(self.demos)
+        if attempts is not None:
+            self.attempts = attempts
+
+    async def ask(
+        self,
+        build: Callable[[dspy.Prediction], Result],
+        *,
+        first_attempt: int = 0,
+        feedback: str = "",
+        **inputs: Json | Any,
+    ) -> Result:
+        """Asks until `build` accepts an answer.
+
+        Args:
+            build: Makes the result of an answer. It raises `AnswerRefused` with a message for the model to refuse it.
+            first_attempt: Number of the first attempt; attempts differ in their seed, so a caller that asks the same
+                question again passes a number not yet used.
+            feedback: What was wrong before, told with the first attempt already.
+            inputs: The signature's inputs, `feedback` apart.
+
+        Raises:
+            AnswerRefused: every attempt was refused by `build`; the message is the last reason.
+            ParseError: answers were cut or malformed more often than `PARSE_RETRIES`.
+            ProviderError: the model could not be reached.
+        """
+        name = self.signature.__name__
+        attempt, refused, malformed = first_attempt, 0, 0
+        while True:
+            config: dict[str, Any] = {"seed": self._seed(attempt)}
+            if self.max_tokens is not None:
+                config["max_tokens"] = self.max_tokens
+            try:
+                with role_scope(name, attempt):
+                    prediction = cast(
+                        dspy.Prediction, await self.predict.acall(config=config, feedback=feedback, **inputs)
+                    )
+                return build(prediction)
+            except AnswerRefused as error:
+                refused += 1
+                if refused >= self.attempts:
+                    raise
+                feedback = str(error)
+            except ParseError as error:
+                malformed += 1
+                if malformed > PARSE_RETRIES:
+                    raise
+                feedback = "The answer was too long. Be brief." if isinstance(error, TruncatedAnswer) else str(error)
+            attempt += 1
+
+    @staticmethod
+    def _seed(attempt: int) -> int:
+        """The configured seed for the first attempt, its successors for the later ones."""
+        configured = cast(dict[str, Any], getattr(dspy.settings.lm, "kwargs", {})).get("seed")
+        return int(configured or 0) + attempt

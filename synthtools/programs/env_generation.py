@@ -1,0 +1,164 @@
+"""Stage 1: field -> subfields -> scenarios -> an environment with a populated state and tools as certified code."""
+
+import zlib
+from typing import Any
+
+from synthtools.errors import AnswerRefused, Dropped, ParseError
+from synthtools.modules.generator import (
+    BehaviourGenerator,
+    CollectionGenerator,
+    RecordGenerator,
+    ScenarioGenerator,
+    SubfieldGenerator,
+    ToolGenerator,
+)
+from synthtools.modules.role import Blocking
+from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, Scenario, ToolCode
+from synthtools.types.profile import STANDARD, Profile
+from synthtools.types.record import JsonObject, State
+from synthtools.types.tool import Tool
+from synthtools.world.behaviour import Behaviour
+from synthtools.world.design import ToolDesign, tool_of
+from synthtools.world.design_examples import worked_examples
+
+
+class Subfields(Blocking):
+    """Field -> its subfields, as many as the profile says."""
+
+    def __init__(self, profile: Profile = STANDARD) -> None:
+        super().__init__()
+        self.profile = profile
+        self.generate = SubfieldGenerator()
+
+    async def aforward(self, *, field: str) -> tuple[str, ...]:
+        """Names the subfields of a field."""
+        return await self.generate.acall(field=field, count=self.profile.subfields)
+
+
+class Scenarios(Blocking):
+    """Field and subfield -> scenarios, as many as the profile says."""
+
+    def __init__(self, profile: Profile = STANDARD) -> None:
+        super().__init__()
+        self.profile = profile
+        self.generate = ScenarioGenerator()
+
+    async def aforward(self, *, field: str, subfield: str) -> tuple[Scenario, ...]:
+        """Describes the scenarios of a subfield."""
+        return await self.generate.acall(
+            field=field, subfield=subfield, count=self.profile.scenarios, kinds=self.profile.collections
+        )
+
+
+class EnvGeneration(Blocking):
+    """Scenario -> environment.
+
+    The state comes before the tools: tools are then designed on fields and records that exist, so that code can tell
+    what each of them must answer, and a model's code for them is held against that.
+    """
+
+    def __init__(self, profile: Profile = STANDARD) -> None:
+        super().__init__()
+        self.profile = profile
+        self.design_collection = CollectionGenerator()
+        self.populate = RecordGenerator()
+        self.design_tool = ToolGenerator()
+        self.write_behaviour = BehaviourGenerator()
+
+    async def aforward(self, *, scenario: Scenario, env_id: str) -> EnvSpec:
+        """Makes an environment.
+
+        Raises:
+            Dropped: fewer than two tools could be made.
+            ModelError: the collections or records could not be had.
+        """
+        profile = self.profile
+        collections: list[Collection] = []
+        state: State = {}
+        spares: dict[str, tuple[JsonObject, ...]] = {}
+        seed = zlib.crc32(env_id.encode())
+        for kind in scenario.kinds:
+            collection = await self.design_collection.acall(
+                scenario=scenario, kind=kind, earlier=tuple(collections), fields=profile.record_fields
+            )
+            records, spare = await self.populate.acall(
+                scenario=scenario, collection=collection, state=state, count=profile.records, spare=2, seed=seed
+            )
+            collections.append(collection)
+            state[collection.name] = dict[str, Any](records)
+            spares[collection.name] = spare
+        env = EnvSpec(
+            id=env_id,
+            scenario=scenario,
+            difficulty=_difficulty(profile.tools),
+            collections=tuple(collections),
+            initial_state=state,
+            spare_records=spares,
+        )
+        env = await self._add_tools(env)
+        if len(env.tools) < 2:
+            raise Dropped("too few tools")
+        return env
+
+    async def _add_tools(self, env: EnvSpec) -> EnvSpec:
+        designs: list[ToolDesign] = []
+        tools: list[Tool] = []
+        code: dict[str, ToolCode] = {}
+        drops: list[Drop] = []
+        failed: list[ToolDesign] = []
+        for slot in range(self.profile.tools):
+            changing = slot % 2 == 0 or slot < self.profile.changing_tools
+            for attempt in range(self.profile.tool_attempts):
+                try:
+                    design: ToolDesign = await self.design_tool.acall(
+                        scenario=env.scenario,
+                        collections=env.collections,
+                        earlier=tuple(designs),
+                        failed=tuple(failed),
+                        changing=changing,
+                        profile=self.profile,
+                        first_attempt=10 * attempt,
+                    )
+                except (AnswerRefused, ParseError) as error:
+                    drops.append(Drop(part=f"tool slot {slot + 1}", reason="no usable design", detail=str(error)[:300]))
+                    continue
+                tool = tool_of(design, env.collections)
+                written, failure = await self._certified_code(env, design, tool)
+                if written is None:
+                    failed.append(design)
+                    drops.append(Drop(part=f"tool:{tool.name}", reason="not certified", detail=failure[:300]))
+                    continue
+                designs.append(design)
+                tools.append(tool)
+                code[tool.name] = written
+                break
+        return env.model_copy(update={"tools": tuple(tools), "code": code, "drops": tuple(drops)})
+
+    async def _certified_code(self, env: EnvSpec, design: ToolDesign, tool: Tool) -> tuple[ToolCode | None, str]:
+        """Rounds of writing and certifying a tool's behaviour, the failing case told each time."""
+        examples = worked_examples(design, tool, env)
+        source, feedback = "", ""
+        for attempt in range(self.profile.behaviour_rounds):
+            try:
+                source = await self.write_behaviour.acall(
+                    tool=tool, env=env, last_source=source, feedback=feedback, first_attempt=10 * attempt
+                )
+            except (AnswerRefused, ParseError) as error:
+                feedback = str(error)
+                continue
+            certification = Behaviour(source).certify(
+                tool,
+                env.initial_state,
+                examples,
+                collections=env.collections,
+                now=env.now,
+                draws=self.profile.certification_draws,
+            )
+            if certification.certified:
+                return ToolCode(source=source, guard_certified=True, certified=True), ""
+            feedback = str(certification.failures[0])
+        return None, feedback
+
+
+def _difficulty(tools: int) -> Difficulty:
+    return "easy" if tools <= 10 else "medium" if tools <= 15 else "hard"
