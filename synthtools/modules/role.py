@@ -107,9 +107,7 @@ class Role(Blocking):
                 config["max_tokens"] = self.max_tokens
             try:
                 with role_scope(name, attempt):
-                    prediction = cast(
-                        dspy.Prediction, await self.predict.acall(config=config, feedback=feedback, **inputs)
-                    )
+                    prediction = await self.predict.acall(config=config, feedback=feedback, **inputs)
                 return build(prediction)
             except AnswerRefused as error:
                 refused += 1

@@ -73,7 +73,10 @@ class EnvAudit(Blocking):
         draw = Random(f"{env.id}/{tool.name}")
         arguments = realistic_arguments(tool, world.state, env.collections, env.spare_records, draw)
         if arguments is None:
-            arguments = draw_valid_call(tool, world.state, env.collections, 0).arguments
+            drawn = draw_valid_call(tool, world.state, env.collections, 0)
+            if drawn is None:
+                return []
+            arguments = drawn.arguments
         audited: list[AuditedCall] = []
         for probe in schema_probes(tool, arguments, self.profile.schema_calls):
             response = await world.fork().acall(probe.call)

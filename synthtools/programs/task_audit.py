@@ -87,11 +87,13 @@ class TaskAudit(Blocking):
         """The turns as one request; the only turn's own words where there is one."""
         if len(turns.turns) == 1:
             return turns.turns[0].request
+
+        def problems(request: str) -> list[str]:
+            return self._problems(request, env, turns)
+
         try:
             return await self.merge.acall(
-                turns=[turn.request for turn in turns.turns],
-                values=user_values(turns),
-                problems=lambda request: self._problems(request, env, turns),
+                turns=[turn.request for turn in turns.turns], values=user_values(turns), problems=problems
             )
         except (AnswerRefused, ParseError) as error:
             raise Dropped("no natural summary", str(error)) from error
