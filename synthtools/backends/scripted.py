@@ -1,10 +1,12 @@
 """A deterministic stand-in for a language model, for tests, dry runs and load: never a fallback.
 
-`scripted/schema` answers any JSON Schema with fitting data; a `Script` plays roles by functions. Both are served in
-process (`scripted/NAME`) and over HTTP (`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
+`scripted/schema` answers any JSON Schema with fitting data; `scripted/library` plays every role on one small world;
+a `Script` plays roles by functions. All are served in process (`scripted/NAME`) and over HTTP
+(`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
 """
 
 import hashlib
+import importlib
 import random
 from collections.abc import Callable, Mapping
 from typing import TypeAlias, cast
@@ -93,6 +95,8 @@ class Script:
 
 
 _scripts: dict[str, Script] = {"schema": Script()}
+_LATER = {"library": ("synthtools.backends.library", "LIBRARY")}
+"""Scripts that are imported when they are asked for."""
 
 
 def register_script(name: str, script: Script) -> None:
@@ -102,8 +106,11 @@ def register_script(name: str, script: Script) -> None:
 
 def script_named(name: str) -> Script:
     """A registered script. Raises: ConfigError saying which there are."""
+    if name in _LATER and name not in _scripts:
+        module, attribute = _LATER[name]
+        register_script(name, getattr(importlib.import_module(module), attribute))
     if name not in _scripts:
-        raise ConfigError(f"no script {name!r}; there are {', '.join(sorted(_scripts))}")
+        raise ConfigError(f"no script {name!r}; there are {', '.join(sorted({*_scripts, *_LATER}))}")
     return _scripts[name]
 
 
