@@ -167,7 +167,9 @@ def apply_source(tool: Reading, state: Mapping[str, Json]) -> str:
 
 def _keys(state: Mapping[str, Json], collection: str) -> list[str]:
     records = cast("dict[str, JsonObject]", state.get(collection) or {})
-    return next((list(record) for record in records.values()), [])
+    for record in records.values():
+        return list(record)
+    return []
 
 
 def refusal_of(tool: Reading, arguments: Mapping[str, Json], state: Mapping[str, Json]) -> Refusal | None:
