@@ -11,6 +11,9 @@ THE_NEW_ONE = "the new one"
 """What a person calls a record that was just made, whose id only the software knows."""
 
 _VERBS = {"Adds": "add", "Changes": "change", "Marks": "mark", "Removes": "remove", "Shows": "show me", "Finds": "find"}
+_WANTED = "to learn"
+"""Label of what a person wants to be told."""
+_QUESTION = ", and tell me "
 _VALUE = re.compile(r"(?:^|, )([a-z][a-z ]*): ")
 _ENDING = re.compile(r"[.,;]?\s*(?:then|and then)?\s*$", re.IGNORECASE)
 _CREATED = re.compile(r"^Answer: \{'(\w+_id)': '([\w-]+)'")
@@ -38,8 +41,14 @@ def said_values(action: str) -> dict[str, str]:
 def request_for(purpose: str, values: Mapping[str, str], created: Iterable[str] = ()) -> str:
     """The sentence that asks for an action."""
     known = set(created)
-    said = [f"the {label} is {THE_NEW_ONE if value in known else value}" for label, value in values.items()]
-    return f"Please {imperative(purpose)}{' where ' if said else ''}{', '.join(said)}."
+    wanted = values.get(_WANTED)
+    said = [
+        f"the {label} is {THE_NEW_ONE if value in known else value}"
+        for label, value in values.items()
+        if label != _WANTED
+    ]
+    question = f"{_QUESTION}the {wanted}" if wanted else ""
+    return f"Please {imperative(purpose)}{' where ' if said else ''}{', '.join(said)}{question}."
 
 
 def merged(turns: Sequence[str]) -> str:
@@ -78,6 +87,7 @@ def understood(request: str, tools: Sequence[JsonObject], created: Mapping[str, 
 
 def _arguments(text: str, tool: JsonObject, created: Mapping[str, str]) -> JsonObject:
     parameters = cast("dict[str, Json]", tool.get("parameters") or {})
+    text = text.partition(_QUESTION)[0]
     places: list[tuple[int, int, str]] = []
     for name in parameters:
         for label in {name, name.removesuffix("_id")}:
