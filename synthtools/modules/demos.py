@@ -70,9 +70,9 @@ NEXT_TURNS = (
         scenario="Libraries, Lending: Town library. Staff lend books and note when they come back.",
         conversation=["Person: The book of loan LOA-3 came back, please note that it is slightly worn."],
         purpose="Shows a reader.",
-        actions=["0: reader: REA-2"],
+        actions=["0: reader: REA-2, to learn: phone number"],
         action=0,
-        request="And what do we know about reader REA-2?",
+        request="And what is the phone number of reader REA-2?",
     ),
 )
 
@@ -80,10 +80,39 @@ MERGED_TURNS = (
     dspy.Example(
         turns=[
             "The book of loan LOA-3 came back, please note that it is slightly worn.",
-            "And what do we know about reader REA-2?",
+            "And what is the phone number of reader REA-2?",
         ],
         values=["LOA-3", "slightly worn", "REA-2"],
-        request="The book of loan LOA-3 came back slightly worn, please note that, and then tell me what we know about "
-        "reader REA-2.",
+        request="The book of loan LOA-3 came back slightly worn, please note that, and then tell me the phone number "
+        "of reader REA-2.",
+    ),
+)
+
+_TOOLS = [
+    {"name": "NoteReturn", "parameters": {"loan_id": "Id of the loan", "condition": "The condition of the book"}},
+    {"name": "GetReader", "parameters": {"reader_id": "Id of the reader"}},
+]
+_NOTED = {
+    "tool": "NoteReturn",
+    "arguments": {"loan_id": "LOA-3", "condition": "worn"},
+    "answer": {"loan_id": "LOA-3", "condition": "worn"},
+}
+_SHOWN = {"tool": "GetReader", "arguments": {"reader_id": "REA-2"}, "answer": {"name": "Ann Lee", "phone": "555-0134"}}
+_WISH = "The book of loan LOA-3 came back worn, please note that, and then tell me the phone number of reader REA-2."
+
+STEPS = (
+    dspy.Example(
+        tools=_TOOLS,
+        request=_WISH,
+        calls_so_far=[_NOTED],
+        open_parts="the phone number of reader REA-2",
+        step={"calls": [{"tool": "GetReader", "arguments": {"reader_id": "REA-2"}}]},
+    ),
+    dspy.Example(
+        tools=_TOOLS,
+        request=_WISH,
+        calls_so_far=[_NOTED, _SHOWN],
+        open_parts="nothing",
+        step={"answer": "I noted that the book of loan LOA-3 is worn. The phone number of reader REA-2 is 555-0134."},
     ),
 )

@@ -3,7 +3,7 @@
 Each function gives a JSON Schema for one call. What a schema can rule out is never begged for in a prompt.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from pydantic import TypeAdapter
@@ -174,6 +174,17 @@ def _rules(action: Action, collection: Collection, collections: Sequence[Collect
     ]
 
 
+def sequences_schema(names: Sequence[str], starts: Mapping[str, Sequence[str]], length: int) -> JsonObject:
+    """By first tool: the second one, and the others up to `length`."""
+    sequences: JsonObject = {}
+    for first, seconds in starts.items():
+        rest: JsonObject = {"second": one_of(seconds)}
+        if length > 2:
+            rest["then"] = between(0, length - 2, one_of(names))
+        sequences[first] = closed(rest)
+    return closed(sequences)
+
+
 def call_schema(tools: Sequence[Tool]) -> JsonObject:
     """A call of one of the tools, with that tool's own arguments."""
     return {"anyOf": [closed({"tool": {"const": tool.name}, "arguments": tool.parameters_schema()}) for tool in tools]}
@@ -184,6 +195,6 @@ def step_schema(tools: Sequence[Tool], parallel: int) -> JsonObject:
     return {
         "anyOf": [
             closed({"calls": between(1, parallel, call_schema(tools))}),
-            closed({"answer": text(400)}),
+            closed({"answer": {**text(400), "minLength": 12}}),
         ]
     }

@@ -10,23 +10,27 @@ from synthtools.modules import drafts
 from synthtools.modules.demos import FIRST_TURNS, NEXT_TURNS
 from synthtools.modules.role import Blocking, Role
 from synthtools.signatures import evolver as ask
-from synthtools.types.call import ToolCall
 from synthtools.types.record import Json, Record
 from synthtools.types.tool import Tool
+from synthtools.world.candidates import Candidate
 
 
 class MiniTask(Record):
-    """One step of a task: what a person says, and the call that does it."""
+    """One step of a task: what a person says, and the executed call that does it."""
 
     request: str
-    call: ToolCall
+    chosen: Candidate
 
 
-def spoken(call: ToolCall, tool: Tool) -> str:
-    """A call in words, so that its code names do not end up in a request: `booking: BOO-2, day: 2026-03-01`."""
+def spoken(candidate: Candidate, tool: Tool) -> str:
+    """A call in words, so that its code names do not end up in a request: `booking: BOO-2, to learn: day`."""
     parts = [
-        f"{_words(name, tool)}: {spoken_value(value)}" for name, value in call.arguments.items() if value is not None
+        f"{_words(name, tool)}: {spoken_value(value)}"
+        for name, value in candidate.call.arguments.items()
+        if value is not None
     ]
+    if candidate.wanted is not None:
+        parts.append(f"to learn: {candidate.wanted.words}")
     return ", ".join(parts) if parts else "no values needed"
 
 
@@ -48,6 +52,11 @@ def spoken_value(value: Json) -> str:
     return str(value)
 
 
+def asks_for(request: str, words: str) -> bool:
+    """Whether a request names the fact it wants: by its last word at least."""
+    return words.split()[-1].lower() in request.lower()
+
+
 class _TurnWriter(Role):
     """What the first and the next turn share: an action is chosen by its number, and the request checked by code."""
 
@@ -58,8 +67,8 @@ class _TurnWriter(Role):
         *,
         scenario: str,
         tool: Tool,
-        candidates: Sequence[ToolCall],
-        problems: Callable[[str, ToolCall], list[str]],
+        candidates: Sequence[Candidate],
+        problems: Callable[[str, Candidate], list[str]],
         feedback: str,
         first_attempt: int,
         **conversation: Json,
@@ -67,18 +76,18 @@ class _TurnWriter(Role):
         """Asks for a turn. Raises: AnswerRefused where no request passed `problems`."""
 
         def build(answer: dspy.Prediction) -> MiniTask:
-            call = candidates[cast(int, answer.action)]
+            chosen = candidates[cast(int, answer.action)]
             request = " ".join(cast(str, answer.request).split())
-            found = problems(request, call)
+            found = problems(request, chosen)
             if found:
                 raise AnswerRefused(" ".join(found))
-            return MiniTask(request=request, call=call)
+            return MiniTask(request=request, chosen=chosen)
 
         return await self.ask(
             build,
             scenario=scenario,
             purpose=tool.description,
-            actions=[f"{number}: {spoken(call, tool)}" for number, call in enumerate(candidates)],
+            actions=[f"{number}: {spoken(candidate, tool)}" for number, candidate in enumerate(candidates)],
             feedback=feedback,
             first_attempt=first_attempt,
             answer_schema=drafts.one_of(range(len(candidates))),
@@ -113,9 +122,9 @@ class TaskEvolver(Blocking):
         *,
         scenario: str,
         tool: Tool,
-        candidates: Sequence[ToolCall],
+        candidates: Sequence[Candidate],
         conversation: Sequence[str],
-        problems: Callable[[str, ToolCall], list[str]],
+        problems: Callable[[str, Candidate], list[str]],
         feedback: str = "",
         first_attempt: int = 0,
     ) -> MiniTask:

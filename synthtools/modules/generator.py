@@ -1,6 +1,6 @@
 """The generator: subfields, scenarios, collections, records, tools, code and sequences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
@@ -194,7 +194,7 @@ class RecordGenerator(Role):
 def _drawn_values(field: Parameter, state: State, count: int, draw: Random) -> list[Json]:
     """As many values of a reference, choice or flag, each occurring about equally often."""
     if field.references:
-        values: list[Json] = sorted(cast(dict[str, Json], state[field.references]))
+        values = list[Json](sorted(cast(dict[str, Json], state[field.references])))
     else:
         values = list(field.enum or (False, True))
     first = draw.randrange(len(values))
@@ -229,7 +229,7 @@ class ToolGenerator(Role):
             first_attempt: Number of the first attempt not yet used for this question.
         """
         actions: tuple[Action, ...] = CHANGING if changing else READING
-        used = [(design.action, design.collection) for design in (*earlier, *failed)]
+        used: list[tuple[Action, str]] = [(design.action, design.collection) for design in (*earlier, *failed)]
 
         def build(answer: dspy.Prediction) -> ToolDesign:
             return design_of(cast(dict[str, Any], answer.tool), collections, (*earlier, *failed))
@@ -239,7 +239,7 @@ class ToolGenerator(Role):
             scenario=scenario_text(scenario),
             collections=[collection_text(collection) for collection in collections],
             existing_tools=[f"{tool.name}: {tool.description}" for tool in earlier],
-            task="a tool that changes records" if changing else "a tool that looks something up and changes nothing",
+            task="a tool that changes records" if changing else "a tool that looks something up",
             first_attempt=first_attempt,
             answer_schema=drafts.tool_schema(collections, actions, profile, used),
         )
@@ -304,7 +304,7 @@ class BehaviourGenerator(Role):
         }
 
         def build(answer: dspy.Prediction) -> str:
-            for name, function in (("guard", answer.guard), ("apply", answer.apply)):
+            for name, function in (("guard", str(answer.guard)), ("apply", str(answer.apply))):
                 if not function.startswith(f"def {name}(args, state, now):\n"):
                     raise AnswerRefused(f"{name} must begin with: def {name}(args, state, now):")
             return f"{answer.guard.rstrip()}\n\n\n{answer.apply.rstrip()}\n"
@@ -343,7 +343,7 @@ def _returned(name: str, value: Parameter) -> str:
 
 
 class SequenceGenerator(Role):
-    """Reliable tools -> tool sequences."""
+    """Reliable tools -> tool sequences, one for each tool that may begin one."""
 
     signature = ask.PlanSequences
 
@@ -352,25 +352,34 @@ class SequenceGenerator(Role):
         *,
         scenario: Scenario,
         tools: Sequence[Tool],
-        count: int,
+        starts: Mapping[str, Sequence[str]],
         length: int,
         taken: Sequence[tuple[str, ...]] = (),
         first_attempt: int = 0,
     ) -> tuple[tuple[str, ...], ...]:
-        """Plans `count` sequences of two to `length` tools, others than those `taken`."""
+        """Plans one sequence of two to `length` tools for each of `starts`.
+
+        Args:
+            scenario: The environment's scenario.
+            tools: What sequences are made of.
+            starts: By first tool: the tools that may come second.
+            length: Most tools in a sequence.
+            taken: Sequences that exist already.
+            first_attempt: Number of the first attempt not yet used for this question.
+        """
         names = [tool.name for tool in tools]
 
         def build(answer: dspy.Prediction) -> tuple[tuple[str, ...], ...]:
-            return tuple(tuple(sequence) for sequence in cast(list[list[str]], answer.sequences))
+            rows = cast(dict[str, dict[str, Any]], answer.sequences)
+            return tuple((first, row["second"], *row.get("then", ())) for first, row in rows.items())
 
-        item = drafts.between(2, max(2, length), drafts.one_of(names))
         return await self.ask(
             build,
             scenario=scenario_text(scenario),
             tools=[f"{tool.name}: {tool.description}" for tool in tools],
             taken=[", ".join(sequence) for sequence in taken],
             first_attempt=first_attempt,
-            answer_schema=drafts.exactly(count, item),
+            answer_schema=drafts.sequences_schema(names, starts, length),
         )
 
 

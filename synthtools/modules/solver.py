@@ -7,6 +7,7 @@ import dspy
 
 from synthtools.errors import AnswerRefused
 from synthtools.modules import drafts
+from synthtools.modules.demos import STEPS
 from synthtools.modules.role import Role
 from synthtools.signatures import solver as ask
 from synthtools.types.call import Response, ToolCall
@@ -101,6 +102,7 @@ class AgentSolver(Role):
     """A rollout's next step (trajectory): request and past calls -> next calls, or the final answer."""
 
     signature = ask.NextStep
+    demos = STEPS
     max_tokens = 500
 
     async def aforward(

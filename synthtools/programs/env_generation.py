@@ -1,5 +1,6 @@
 """Stage 1: field -> subfields -> scenarios -> an environment with a populated state and tools as certified code."""
 
+import asyncio
 import zlib
 from typing import Any
 
@@ -146,7 +147,8 @@ class EnvGeneration(Blocking):
             except (AnswerRefused, ParseError) as error:
                 feedback = str(error)
                 continue
-            certification = Behaviour(source).certify(
+            certification = await asyncio.to_thread(
+                Behaviour(source).certify,
                 tool,
                 env.initial_state,
                 examples,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from synthtools.errors import AnswerRefused, Dropped, ParseError
-from synthtools.modules.evolver import spoken_value
+from synthtools.modules.evolver import asks_for, spoken_value
 from synthtools.modules.role import Blocking
 from synthtools.modules.solver import OneShotSolver
 from synthtools.modules.summarizer import TurnMerger
@@ -16,10 +16,11 @@ from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.record import JsonObject
 from synthtools.types.task import SolvedTurns, Task, TaskWorld
 from synthtools.types.tool import Tool
-from synthtools.types.verdict import AnswerValue
-from synthtools.world.certificate import certify, choose_expected_answer
+from synthtools.world.candidates import strangers
+from synthtools.world.certificate import certify
 from synthtools.world.grounding import ground, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
+from synthtools.world.patch import pointer_steps
 from synthtools.world.state import slice_hash
 from synthtools.world.transitions import Transitions, transition_key
 from synthtools.world.world import World
@@ -54,6 +55,9 @@ class TaskAudit(Blocking):
         replayed = await asyncio.to_thread(self._replay, env, turns)
         summary = await self._request(env, turns)
         task = self._task(env, turns, summary)
+        expected = tuple(turn.wanted for turn in turns.turns if turn.wanted is not None)
+        if not expected and turns.final_state == turns.initial_state:
+            raise Dropped("changes nothing and asks for nothing")
         coded = all(replayed.answered_by_code(call.name) for call in task.gt_tool_calls)
         if not coded:
             task = task.model_copy(update={"gold": self._gold(env, turns)})
@@ -61,7 +65,7 @@ class TaskAudit(Blocking):
         certificate = await asyncio.to_thread(
             certify,
             task,
-            expected_answer=self._expected_answer(task, turns),
+            expected_answer=expected,
             second_solution=second,
             paraphrased=paraphrased(turns),
         )
@@ -101,6 +105,13 @@ class TaskAudit(Blocking):
     def _problems(self, request: str, env: AuditedEnv, turns: SolvedTurns) -> list[str]:
         """What is wrong with a merged request, in words for its writer."""
         found = naturalness_problems(request, env.env.tools)
+        calls = [turn.call for turn in turns.turns]
+        for stranger in strangers(request, calls, turns.initial_state, env.env.spare_records):
+            found.append(f"Leave out {stranger}: it has nothing to do with this.")
+        for turn in turns.turns:
+            words = _last_step(turn.wanted.pointer) if turn.wanted else ""
+            if words and not asks_for(request, words):
+                found.append(f"Ask for the {words}.")
         allowed = set(paraphrased(turns))
         missing: list[str] = []
         for index, turn in enumerate(turns.turns):
@@ -146,12 +157,6 @@ class TaskAudit(Blocking):
         draw.shuffle(chosen)
         return tuple(chosen)
 
-    def _expected_answer(self, task: Task, turns: SolvedTurns) -> tuple[AnswerValue, ...]:
-        """What the final answer must say, for tasks that change nothing: their state proves nothing."""
-        if task.final_state != task.initial_state:
-            return ()
-        return choose_expected_answer(task, [turn.response for turn in turns.turns])
-
     async def _second_solution(self, env: AuditedEnv, task: Task) -> tuple[ToolCall, ...] | None:
         """An independent plan from the finished request alone; None where none is asked for or none came."""
         if not self.profile.second_solution:
@@ -176,6 +181,10 @@ class TaskAudit(Blocking):
                 found.append(transition)
             world.call(turn.call)
         return tuple(found)
+
+
+def _last_step(path: str) -> str:
+    return pointer_steps(path)[-1].replace("_", " ")
 
 
 def paraphrased(turns: SolvedTurns) -> list[tuple[int, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from synthtools.errors import AnswerRefused, Dropped, ParseError
-from synthtools.modules.evolver import MiniTask, TaskEvolver
+from synthtools.modules.evolver import MiniTask, TaskEvolver, asks_for, spoken_value
 from synthtools.modules.generator import scenario_text
 from synthtools.modules.judges import TurnJudge
 from synthtools.modules.role import Blocking
@@ -14,9 +14,9 @@ from synthtools.types.audit import AuditedEnv
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.task import SolvedTurns, ToolSequence, Turn
-from synthtools.types.tool import Tool
-from synthtools.types.verdict import Citation, TurnVerdict
-from synthtools.world.candidates import Candidate, find_candidates
+from synthtools.types.tool import Parameter, Tool
+from synthtools.types.verdict import AnswerValue, Citation, TurnVerdict
+from synthtools.world.candidates import Candidate, find_candidates, strangers
 from synthtools.world.gate import fill
 from synthtools.world.grounding import ground, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
@@ -99,7 +99,12 @@ class TaskGeneration(Blocking):
         touched = {place for exchange in world.transcript for place in _places(exchange.patch)}
         free = [candidate for candidate in found if not touched & _places(candidate.patch)]
         known = {str(value) for exchange in world.transcript for value in exchange.call.arguments.values()}
-        free.sort(key=lambda candidate: -len(known & {str(value) for value in candidate.call.arguments.values()}))
+
+        def rank(candidate: Candidate) -> tuple[bool, int]:
+            tells_nothing = not candidate.changed and candidate.wanted is None
+            return tells_nothing, -len(known & {str(value) for value in candidate.call.arguments.values()})
+
+        free.sort(key=rank)
         return free[: self.profile.candidates]
 
     async def _turn(
@@ -109,43 +114,74 @@ class TaskGeneration(Blocking):
         earlier = [turn.response for turn in turns]
         conversation = [line for turn in turns for line in spoken_turn(turn)]
         feedback = ""
+
+        def problems(request: str, chosen: Candidate) -> list[str]:
+            return self._problems(env, tool, request, chosen, earlier)
+
         for attempt in range(self.profile.evolver_tries):
             try:
                 mini: MiniTask = await self.evolve.acall(
                     scenario=scenario_text(env.env.scenario),
                     tool=tool,
-                    candidates=[candidate.call for candidate in candidates],
+                    candidates=candidates,
                     conversation=conversation,
-                    problems=lambda request, call: request_problems(request, call, tool, env.env.tools),
+                    problems=problems,
                     feedback=feedback,
                     first_attempt=10 * attempt,
                 )
             except (AnswerRefused, ParseError):
                 return "no natural request"
-            expected = next(candidate for candidate in candidates if candidate.call == mini.call)
-            citations = ground(tool, mini.call, mini.request, earlier, env.env.now)
+            expected = mini.chosen
+            citations = ground(tool, expected.call, mini.request, earlier, env.env.now)
             missing = ungrounded(citations)
-            solved = await self._solved(env, world, mini, expected, conversation, grounded=not missing)
+            solved = await self._solved(env, world, mini, conversation, grounded=not missing)
             if solved is None:
                 feedback = (
-                    _say_exactly(mini.call, missing) if missing else "Another person misread it. Say it more plainly."
+                    _say_exactly(expected.call, missing)
+                    if missing
+                    else "Another person misread it. Say it more plainly."
                 )
                 continue
             verdict = TurnVerdict(citations=tuple(citations), grounded=True, correct=True)
             if missing:
-                verdict = await self._judged(conversation, mini, expected, solved, citations)
+                verdict = await self._judged(conversation, mini, solved, citations)
                 if not verdict.grounded:
-                    feedback = verdict.feedback or _say_exactly(mini.call, missing)
+                    feedback = verdict.feedback or _say_exactly(expected.call, missing)
                     continue
-            return Turn(request=mini.request, call=mini.call, response=expected.response, verdict=verdict)
+            return Turn(
+                request=mini.request,
+                call=expected.call,
+                response=expected.response,
+                verdict=verdict,
+                wanted=_wanted(expected, len(turns)),
+            )
         return "request not grounded" if feedback.startswith("Say") else "solver disagrees"
+
+    def _problems(
+        self, env: AuditedEnv, tool: Tool, request: str, chosen: Candidate, earlier: Sequence[Response]
+    ) -> list[str]:
+        """What is wrong with the request of a turn, in words for its writer.
+
+        Ids, numbers, days and choices have to be said; other words a judge may find said in another way.
+        """
+        found = naturalness_problems(request, env.env.tools)
+        call = chosen.call
+        if chosen.wanted is not None and not asks_for(request, chosen.wanted.words):
+            found.append(f"Ask for the {chosen.wanted.words}.")
+        for stranger in strangers(request, [call], env.env.initial_state, env.env.spare_records):
+            found.append(f"Leave out {stranger}: it has nothing to do with this.")
+        exact = [
+            name
+            for name in ungrounded(ground(tool, call, request, earlier, env.env.now))
+            if not _is_free_text(tool.parameters[name])
+        ]
+        return [*found, _say_exactly(call, exact)] if exact else found
 
     async def _solved(
         self,
         env: AuditedEnv,
         world: World,
         mini: MiniTask,
-        expected: Candidate,
         conversation: Sequence[str],
         *,
         grounded: bool,
@@ -163,7 +199,7 @@ class TaskGeneration(Blocking):
                 )
             except (AnswerRefused, ParseError):
                 return None
-            tried = await self._run(env, world, call, expected)
+            tried = await self._run(env, world, call, mini.chosen)
             if tried.same_effect:
                 return tried
             feedback = f"{call} is not what was asked for. Read the request again, word by word."
@@ -183,7 +219,6 @@ class TaskGeneration(Blocking):
         self,
         conversation: Sequence[str],
         mini: MiniTask,
-        expected: Candidate,
         solved: _Attempt,
         citations: Sequence[Citation],
     ) -> TurnVerdict:
@@ -192,7 +227,7 @@ class TaskGeneration(Blocking):
             verdict: TurnVerdict = await self.judge.acall(
                 conversation=conversation,
                 request=mini.request,
-                expected=(mini.call, expected.response),
+                expected=(mini.chosen.call, mini.chosen.response),
                 actual=(solved.call, solved.response),
                 in_question=ungrounded(citations),
             )
@@ -200,12 +235,6 @@ class TaskGeneration(Blocking):
             return TurnVerdict(grounded=False, correct=True, feedback=str(error)[:200])
         found = [citation for citation in citations if citation.source != "nowhere"]
         return verdict.model_copy(update={"citations": (*found, *verdict.citations)})
-
-
-def request_problems(request: str, call: ToolCall, tool: Tool, tools: Sequence[Tool]) -> list[str]:
-    """What is wrong with the request of one turn, in words for its writer; empty where nothing is."""
-    found = naturalness_problems(request, tools)
-    return found or ([] if request[:1].isupper() else ["begin with a capital letter"])
 
 
 def spoken_turn(turn: Turn) -> list[str]:
@@ -218,9 +247,19 @@ def _short(response: Response) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
+def _wanted(candidate: Candidate, position: int) -> AnswerValue | None:
+    if candidate.wanted is None:
+        return None
+    return AnswerValue(value=candidate.wanted.value, call=position, pointer=candidate.wanted.pointer)
+
+
+def _is_free_text(parameter: Parameter) -> bool:
+    return parameter.type == "string" and not (parameter.references or parameter.enum or parameter.format)
+
+
 def _say_exactly(call: ToolCall, missing: Sequence[str]) -> str:
-    values = ", ".join(f"{name.replace('_', ' ')} {call.arguments[name]}" for name in missing)
-    return f"Say these values in the request, exactly: {values}."
+    values = ", ".join(f"{name.replace('_', ' ')} {spoken_value(call.arguments[name])}" for name in missing)
+    return f"Say in the request, exactly: {values}."
 
 
 def _places(patch: Sequence[object]) -> set[str]:

@@ -16,9 +16,6 @@ from synthtools.world.candidates import records_of
 _BATCH = 10
 """Most sequences asked for at once."""
 
-_ROUNDS = 3
-"""Rounds without a new usable sequence before the rest is given up."""
-
 
 class TaskSequences(Blocking):
     """Audited environment -> tool sequences, as many and as long as the profile says and the tools allow."""
@@ -29,7 +26,7 @@ class TaskSequences(Blocking):
         self.plan = SequenceGenerator()
 
     async def aforward(self, *, env: AuditedEnv) -> tuple[ToolSequence, ...]:
-        """Plans sequences; those that cannot be carried out or repeat others are asked for again.
+        """Plans sequences until there are enough, or every pair of tools has begun one.
 
         Raises:
             Dropped: there are fewer than two reliable tools, or no usable sequence came.
@@ -39,24 +36,22 @@ class TaskSequences(Blocking):
             raise Dropped("fewer than two reliable tools")
         length = min(self.profile.length, len(tools))
         accepted: list[tuple[str, ...]] = []
-        seen: set[tuple[str, ...]] = set()
-        attempt = fruitless = 0
-        while len(accepted) < self.profile.sequences and fruitless < _ROUNDS:
-            offered = await self.plan.acall(
+        begun = {(one.name, other.name) for one in tools for other in tools if one is other}
+        for attempt in range(self.profile.sequences):
+            wanted = self.profile.sequences - len(accepted)
+            starts = _starts([tool.name for tool in tools], begun, min(wanted, _BATCH))
+            if not starts:
+                break
+            offered: tuple[tuple[str, ...], ...] = await self.plan.acall(
                 scenario=env.env.scenario,
                 tools=tools,
-                count=min(_BATCH, self.profile.sequences - len(accepted)),
+                starts=starts,
                 length=length,
                 taken=accepted[-_BATCH:],
                 first_attempt=10 * attempt,
             )
-            before = len(accepted)
-            for sequence in offered:
-                if sequence not in seen and is_usable(sequence, tools, env):
-                    accepted.append(sequence)
-                seen.add(sequence)
-            fruitless = fruitless + 1 if len(accepted) == before else 0
-            attempt += 1
+            begun.update((sequence[0], sequence[1]) for sequence in offered)
+            accepted.extend(sequence for sequence in offered if is_usable(sequence, tools, env))
         kept = self._balanced(accepted, {tool.name for tool in tools if tool.changes_state})
         if not kept:
             raise Dropped("no usable sequence")
@@ -72,6 +67,13 @@ class TaskSequences(Blocking):
         share = self.profile.changing_tasks
         room = len(read) if share <= 0 or not changing else ceil(len(change) * (1 - share) / share)
         return change + read[:room]
+
+
+def _starts(names: Sequence[str], begun: set[tuple[str, str]], most: int) -> dict[str, list[str]]:
+    """By first tool: the tools that may come second, pairs already begun left out; the least used first tools first."""
+    open_seconds = {first: [name for name in names if (first, name) not in begun] for first in names}
+    ordered = sorted(names, key=lambda first: -len(open_seconds[first]))
+    return {first: open_seconds[first] for first in ordered[:most] if open_seconds[first]}
 
 
 def is_usable(sequence: tuple[str, ...], tools: Iterable[Tool], env: AuditedEnv) -> bool:

@@ -16,9 +16,6 @@ from synthtools.world.transitions import MemoryTransitions, Transitions
 from synthtools.world.verify import verify
 from synthtools.world.world import World
 
-PARALLEL_CALLS = 4
-"""Most calls of one step; they run in message order and count as one turn."""
-
 
 class TrajectoryGeneration(Blocking):
     """Task -> verified trajectory.
@@ -76,7 +73,7 @@ class TrajectoryGeneration(Blocking):
                     tools=task.tools,
                     request=task.summary,
                     steps=steps,
-                    parallel=PARALLEL_CALLS if self.profile.length > 2 else 1,
+                    parallel=self.profile.parallel_calls,
                     first_attempt=1000 * sample + 10 * turn,
                 )
             except ParseError as error:

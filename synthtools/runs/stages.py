@@ -235,7 +235,7 @@ _TABLE = (
         losses=_lost_tools,
         shape=(
             *("scenarios", "collections", "records", "record_fields", "tools", "parameters", "tool_attempts"),
-            *("behaviour_rounds", "certification_draws", "second_behaviour", "changing_tools"),
+            *("behaviour_rounds", "certification_draws", "changing_tools"),
         ),
     ),
     Stage(
@@ -293,7 +293,7 @@ _TABLE = (
         record=TypeAdapter(Trajectory),
         expand=_rollout_items,
         inputs=lambda item, records: {"task": records.record("task-audit", item.parent), "sample": item.position},
-        shape=("max_turns",),
+        shape=("max_turns", "parallel_calls"),
         judged=True,
         worlds=True,
         expansion=lambda profile: f"samples={profile.samples}",

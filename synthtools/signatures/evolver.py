@@ -14,9 +14,9 @@ class FirstTurn(dspy.Signature):
     """Write what a person says to an assistant at the desk to have one action done.
 
     Choose the action that makes the most natural request. Say it in one sentence as a person would: plain words, full
-    values, no code, no names with underscores, no "name=value". Give every value of the action exactly as it stands,
-    ids too, because the assistant knows nothing else. Do not say which software function to use and do not tell what
-    the result will be.
+    values, no code, no names with underscores, no "name=value". Where the action is there to learn something, ask for
+    just that. Give every value of the action exactly as it stands, ids too, because the assistant knows nothing else.
+    Do not say which software function to use and do not tell what the result will be.
     """
 
     scenario: str = dspy.InputField()
@@ -32,9 +32,10 @@ class NextTurn(dspy.Signature):
     """Write what a person says next to an assistant at the desk, to have one more action done.
 
     Choose the action that follows best from what was said before. Say it in one sentence as a person would: plain
-    words, full values, no code, no names with underscores, no "name=value". Give every value of the action exactly as
-    it stands, ids too, unless the assistant has just been told it by the software: refer to such a value in words. Do
-    not say which software function to use and do not tell what the result will be.
+    words, full values, no code, no names with underscores, no "name=value". Where the action is there to learn
+    something, ask for just that. Give every value of the action exactly as it stands, ids too, unless the assistant has
+    just been told it by the software: refer to such a value in words. Do not say which software function to use and do
+    not tell what the result will be.
     """
 
     scenario: str = dspy.InputField()

@@ -100,8 +100,8 @@ class DesignCollection(dspy.Signature):
     its bounds, date for days, flag for yes or no, choice for a few fixed words. Every record has an id and a link to
     what it belongs to already: add no ids, no lists, and nothing that belongs to another kind of records. Money is a
     number of cents. Stages, where asked for, are the two to four states that just this kind of record goes through, in
-    order: a repair is received, started, finished; a loan is lent, returned. For the cake orders of a bakery: fields text
-    inscription, date pickup_day, number price_cents from 500 to 20000; stages ordered, baked, collected.
+    order: a repair is received, started, finished; a loan is lent, returned. For the cake orders of a bakery: fields
+    text inscription, date pickup_day, number price_cents from 500 to 20000; stages ordered, baked, collected.
     """
 
     scenario: str = dspy.InputField()
@@ -169,8 +169,8 @@ class WriteBehaviour(dspy.Signature):
 class PlanSequences(dspy.Signature):
     """Plan tasks for a person at the desk: each is a sequence of tools to be used one after another.
 
-    A good sequence tells a small story, such as looking something up and then changing it. Use a tool once in a
-    sequence, begin sequences with different tools, and let most of them change something.
+    A good sequence tells a small story, such as looking something up and then changing it. For every first tool that is
+    asked for, choose what comes after it. Use a tool only once in a sequence, and let most sequences change something.
     """
 
     scenario: str = dspy.InputField()
@@ -178,4 +178,6 @@ class PlanSequences(dspy.Signature):
     taken: list[str] = dspy.InputField(desc="sequences that exist already, not to be repeated", default=[])
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
-    sequences: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
+    sequences: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
+        desc="by the name of the first tool: the second tool, then the others"
+    )

@@ -27,8 +27,6 @@ class Profile(Record):
     """Rounds of writing a tool's code; the failing case is told in the next one."""
     certification_draws: int = 300
     """Argument sets drawn to certify a behaviour."""
-    second_behaviour: bool = True
-    """Whether an independently written behaviour must agree."""
     rule_calls: int = 3
     """Test calls per tool that break a documented rule."""
     happy_calls: int = 3
@@ -61,6 +59,8 @@ class Profile(Record):
     """Most tools beyond the needed ones in a task."""
     samples: int = 1
     """Rollouts per task."""
+    parallel_calls: int = 4
+    """Most calls of one step of an agent."""
     max_turns: int | None = None
     """Turns of a rollout; None: max(12, 2 x gold + 2)."""
 
@@ -80,7 +80,6 @@ SMALL = Profile(
     tool_attempts=4,
     behaviour_rounds=3,
     certification_draws=60,
-    second_behaviour=False,
     rule_calls=1,
     happy_calls=2,
     schema_calls=4,
@@ -93,6 +92,7 @@ SMALL = Profile(
     summary_tries=4,
     second_solution=False,
     distractors=2,
+    parallel_calls=1,
 )
 """For the embedded model: short prompts, few items, one small question at a time."""
 

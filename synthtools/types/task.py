@@ -30,6 +30,8 @@ class Turn(Record):
     call: ToolCall
     response: Response
     verdict: TurnVerdict
+    wanted: AnswerValue | None = None
+    """The fact the request asks for, where the call reads; `call` is the turn's own position."""
 
 
 class SolvedTurns(Record):

@@ -4,6 +4,7 @@ Unlike the boundary-value drawer, which looks for trouble, this one looks for ca
 """
 
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -12,10 +13,23 @@ from synthtools.types.environment import Collection
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.tool import Parameter, Tool
 from synthtools.world.gate import tool_gate
+from synthtools.world.patch import pointer
 from synthtools.world.world import World
+
+_ID = re.compile(r"[A-Z]{2,}[A-Z0-9]*-[0-9]+")
 
 Spares = Mapping[str, Sequence[JsonObject]]
 """By collection: records outside the state, whose values new records may take."""
+
+
+class Fact(Record):
+    """A value in a response that a person could want to know."""
+
+    words: str
+    """What it is, in words."""
+    pointer: str
+    """JSON pointer into the response's data."""
+    value: Json
 
 
 class Candidate(Record):
@@ -26,6 +40,8 @@ class Candidate(Record):
     changed: bool
     patch: tuple[JsonObject, ...] = ()
     """What it changed: RFC 6902 operations on the state."""
+    wanted: Fact | None = None
+    """What a person would make the call for, where it reads; None: nothing in the answer can be held to a value."""
 
 
 def realistic_arguments(
@@ -121,10 +137,63 @@ async def find_candidates(
         patch = tuple(fork.transcript[-1].patch)
         changed = bool(patch)
         if response.ok and changed == tool.changes_state and (changed or _tells_something(response.data)):
-            found.append(Candidate(call=call, response=response, changed=changed, patch=patch))
+            known = facts(tool, call, response) if not changed else []
+            wanted = draw.choice(known) if known else None
+            found.append(Candidate(call=call, response=response, changed=changed, patch=patch, wanted=wanted))
             if len(found) == count:
                 break
     return found
+
+
+def facts(tool: Tool, call: ToolCall, response: Response) -> list[Fact]:
+    """Single values in a response that its call does not give already; of a list, only where it has one record."""
+    data = response.data
+    if not isinstance(data, dict):
+        return []
+    given = [str(value) for value in call.arguments.values()]
+    found = [
+        Fact(words=name.replace("_", " "), pointer=pointer(name), value=value)
+        for name, value in data.items()
+        if _is_fact(value, tool.output.get(name), given)
+    ]
+    for name, rows in data.items():
+        if isinstance(rows, list) and len(rows) == 1 and isinstance(row := rows[0], dict):
+            shapes = (tool.output[name].items if name in tool.output else None) or Parameter(type="object")
+            found.extend(
+                Fact(words=key.replace("_", " "), pointer=pointer(name, "0", key), value=value)
+                for key, value in row.items()
+                if _is_fact(value, (shapes.properties or {}).get(key), given)
+            )
+    return found
+
+
+def strangers(request: str, calls: Sequence[ToolCall], state: State, spares: Spares) -> list[str]:
+    """Texts of records that a request mentions although its calls are not about them: a false premise, mostly.
+
+    What a call passes, and what stands in a record whose id it passes, may be mentioned.
+    """
+    passed = {str(value) for call in calls for value in call.arguments.values()}
+    rows = [(key, row) for name in state for key, row in records_of(state, name).items()]
+    rows += [("", row) for kept in spares.values() for row in kept]
+    allowed = passed | {str(value) for key, row in rows if key in passed for value in row.values()}
+    texts = {
+        str(value)
+        for key, row in rows
+        for value in (key, *row.values())
+        if isinstance(value, str) and len(value) > 3 and (" " in value or _ID.fullmatch(value) or value[0].isupper())
+    }
+    said = request.lower()
+    own = " ".join(allowed).lower()
+    return sorted(text for text in texts if text.lower() in said and text.lower() not in own)
+
+
+def _is_fact(value: Json, shape: Parameter | None, given: Sequence[str]) -> bool:
+    """Whether a value is told on purpose or not at all: texts and larger numbers, never prose, ids or what is given."""
+    if (shape is not None and (shape.prose or shape.references)) or isinstance(value, bool) or str(value) in given:
+        return False
+    if isinstance(value, str):
+        return 3 <= len(value) <= 60 and _ID.fullmatch(value) is None
+    return isinstance(value, int | float) and abs(value) >= 10
 
 
 def _tells_something(data: Json) -> bool:

@@ -55,9 +55,18 @@ def certify(
 
 
 def certify_many(tasks: Iterable[Task]) -> list[Certificate]:
-    """The certificates of tasks, in their order; one fresh process replays them all."""
+    """The certificates of tasks, in their order; one fresh process replays them all.
+
+    Arguments that a judge found in the request in other words are those that the task's provenance names.
+    """
     listed = list(tasks)
-    return _with_replays(listed, [_Certifier(task, None, (), None).certify(None) for task in listed])
+    return _with_replays(listed, [_Certifier(task, None, _paraphrased(task), None).certify(None) for task in listed])
+
+
+def _paraphrased(task: Task) -> Paraphrased:
+    found = task.provenance.get("paraphrased")
+    rows = found if isinstance(found, list) else []
+    return [(int(str(row[0])), str(row[1])) for row in rows if isinstance(row, list) and len(row) == 2]
 
 
 def choose_expected_answer(task: Task, responses: Sequence[Response], *, most: int = 1) -> tuple[AnswerValue, ...]:
