@@ -13,6 +13,7 @@ from synthtools.modules.demos import BEHAVIOURS
 from synthtools.modules.role import Role
 from synthtools.signatures import generator as ask
 from synthtools.types.environment import Collection, EnvSpec, RecordKind, Scenario
+from synthtools.types.names import slug
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.types.tool import Parameter, Tool
@@ -44,17 +45,17 @@ class SubfieldGenerator(Role):
     signature = ask.GenerateSubfields
 
     async def aforward(self, *, field: str, count: int) -> tuple[str, ...]:
-        """Names `count` distinct subfields of a field."""
+        """Names `count` distinct subfields of a field. One more is asked for: models like to name the field itself."""
 
         def build(answer: dspy.Prediction) -> tuple[str, ...]:
-            names = tuple(name.strip() for name in cast(list[str], answer.subfields))
-            distinct(names, "subfields")
-            if any(name.lower() == field.lower() for name in names):
-                raise AnswerRefused(f"{field} itself is not a subfield.")
-            return names
+            named = {name.lower(): name.strip() for name in reversed(cast(list[str], answer.subfields))}
+            names = [name for key, name in reversed(named.items()) if slug(key) != slug(field)]
+            if len(names) < count:
+                raise AnswerRefused(f"Name {count} different subfields, none of which is {field} itself.")
+            return tuple(names[:count])
 
         item = drafts.text(40, pattern="^[A-Z][a-z-]{2,14}( [a-z&-]{2,14}){1,3}$")
-        return await self.ask(build, field=field, answer_schema=drafts.exactly(count, item))
+        return await self.ask(build, field=field, answer_schema=drafts.exactly(count + 1, item))
 
 
 class ScenarioGenerator(Role):

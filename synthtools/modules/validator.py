@@ -61,11 +61,9 @@ class ResponseJudge(Role):
         """Judges what a tool answered to a test call."""
 
         def build(answer: dspy.Prediction) -> SimulationVerdict:
-            impossible = "should_success_got_error" if response.ok else "should_error_got_success"
-            if answer.verdict == impossible:
-                raise AnswerRefused(f"The tool {'succeeded' if response.ok else 'refused'}: it cannot be {impossible}.")
             return SimulationVerdict(verdict=answer.verdict, reason=answer.reason)
 
+        wrong = "should_error_got_success" if response.ok else "should_success_got_error"
         return await self.ask(
             build,
             tool=tool_view(tool),
@@ -73,4 +71,5 @@ class ResponseJudge(Role):
             arguments=test.call.arguments,
             expectation=test.expectation,
             outcome=response.shown(),
+            answer_schema=drafts.one_of(["correct", wrong, "inappropriate_response"]),
         )

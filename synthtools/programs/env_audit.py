@@ -1,6 +1,7 @@
 """Stage 2: every tool of an environment is probed, and unreliable ones are left out of later stages."""
 
 from collections import Counter
+from collections.abc import Sequence
 from math import sqrt
 from random import Random
 from typing import Literal
@@ -51,6 +52,7 @@ class EnvAudit(Blocking):
         world = World(env, simulator=self.simulator, transitions=self.transitions)
         calls = await self._schema_calls(env, tool, world)
         missing: list[str] = []
+        unjudged: list[str] = []
         modes: list[tuple[Literal["rule", "happy"], int]] = [("happy", self.profile.happy_calls)]
         if tool.errors:
             modes.append(("rule", self.profile.rule_calls))
@@ -65,8 +67,12 @@ class EnvAudit(Blocking):
             except (AnswerRefused, ParseError) as error:
                 missing.append(f"no {mode} calls: {error}"[:200])
                 continue
-            calls.extend([await self._try(world, tool, test) for test in tests])
-        return self._scored(tool, calls, missing, answered_by_code=world.answered_by_code(tool.name))
+            for test in tests:
+                try:
+                    calls.append(await self._try(world, tool, test))
+                except (AnswerRefused, ParseError) as error:
+                    unjudged.append(f"{test.call} was not judged: {error}"[:200])
+        return self._scored(tool, calls, missing, unjudged, answered_by_code=world.answered_by_code(tool.name))
 
     async def _schema_calls(self, env: EnvSpec, tool: Tool, world: World) -> list[AuditedCall]:
         """Calls that break the schema; right are those that the gate refuses, naming the right parameter."""
@@ -110,7 +116,16 @@ class EnvAudit(Blocking):
         records = slice_of(world.state, (*tool.reads, *tool.writes)) or None
         return await self.judge.acall(tool=tool, records=records, test=test, response=response)
 
-    def _scored(self, tool: Tool, calls: list[AuditedCall], missing: list[str], *, answered_by_code: bool) -> ToolAudit:
+    def _scored(
+        self,
+        tool: Tool,
+        calls: Sequence[AuditedCall],
+        missing: Sequence[str],
+        unjudged: Sequence[str],
+        *,
+        answered_by_code: bool,
+    ) -> ToolAudit:
+        """The audit of a tool. Calls without a judgement count neither way."""
         judged = Counter[TestMode](call.test.mode for call in calls)
         correct = Counter[TestMode](call.test.mode for call in calls if call.verdict.verdict == "correct")
         reliability = share(correct.total(), judged.total(), wilson=self.profile.wilson_bound)
@@ -127,7 +142,7 @@ class EnvAudit(Blocking):
             answered_by_code=answered_by_code,
             kept=not reason,
             reason=reason,
-            detail="; ".join(missing),
+            detail="; ".join([*missing, *unjudged]),
         )
 
 

@@ -11,16 +11,19 @@ from synthtools.modules.role import Blocking
 from synthtools.modules.simulator import LLMSimulator
 from synthtools.modules.solver import TurnSolver
 from synthtools.types.audit import AuditedEnv
-from synthtools.types.call import Response, ToolCall
+from synthtools.types.call import Change, Response, ToolCall
 from synthtools.types.profile import STANDARD, Profile
+from synthtools.types.record import State
 from synthtools.types.task import SolvedTurns, ToolSequence, Turn
 from synthtools.types.tool import Parameter, Tool
 from synthtools.types.verdict import AnswerValue, Citation, TurnVerdict
 from synthtools.world.candidates import Candidate, find_candidates, strangers
 from synthtools.world.gate import fill
 from synthtools.world.grounding import ground, ungrounded
+from synthtools.world.ids import next_id
 from synthtools.world.naturalness import problems as naturalness_problems
 from synthtools.world.patch import pointer_steps
+from synthtools.world.state import apply_changes
 from synthtools.world.transitions import Transitions
 from synthtools.world.world import World
 
@@ -64,7 +67,11 @@ class TaskGeneration(Blocking):
         ended_by = ""
         for position, name in enumerate(sequence.tools):
             tool = next(tool for tool in env.env.tools if tool.name == name)
-            candidates = await self._candidates(env, world, tool, f"{sequence.id}/{position}")
+            seed = f"{sequence.id}/{position}"
+            candidates = await self._candidates(env, world, tool, seed)
+            if not candidates and (amended := await self._amended(env, tool, initial, turns)) is not None:
+                initial, world = amended
+                candidates = await self._candidates(env, world, tool, seed)
             if not candidates:
                 ended_by = "no call of the tool works"
                 break
@@ -84,6 +91,24 @@ class TaskGeneration(Blocking):
             turns=tuple(turns),
             ended_by=ended_by,
         )
+
+    async def _amended(
+        self, env: AuditedEnv, tool: Tool, initial: State, turns: Sequence[Turn]
+    ) -> tuple[State, World] | None:
+        """The initial state with one spare record more, and the sequence begun again from it.
+
+        None where there is no spare record that leaves every earlier answer as it was.
+        """
+        collections = {collection.name: collection for collection in env.env.collections}
+        for name in dict.fromkeys((*tool.writes, *tool.reads)):
+            for spare in env.env.spare_records.get(name, ()):
+                added = Change(op="create", collection=name, id=next_id(initial, collections[name]), fields=spare)
+                state = apply_changes(initial, [added], env.env.collections)
+                world = World(env.env, state, simulator=self.simulator, transitions=self.transitions)
+                again = [await world.acall(turn.call) for turn in turns]
+                if all(new.data == turn.response.data for new, turn in zip(again, turns, strict=True)):
+                    return state, world
+        return None
 
     async def _candidates(self, env: AuditedEnv, world: World, tool: Tool, seed: str) -> list[Candidate]:
         """Calls that work now and undo or repeat nothing that an earlier turn did, the most related first."""

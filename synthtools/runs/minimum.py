@@ -20,7 +20,7 @@ class Minimum:
     def __init__(self, run: Run) -> None:
         """Counts what a run has already; small runs only, since it reads them whole."""
         self._tools: dict[str, int] = {}
-        self._tasks: set[str] = set()
+        self._tasks: dict[str, int] = {}
         self._solved: dict[str, str] = {}
         for audited in run.audits():
             self._see(audited)
@@ -61,14 +61,11 @@ class Minimum:
 
     @property
     def best(self) -> tuple[str, str | None] | None:
-        """A task to show, with a solved rollout of it where there is one."""
-        for rollout, task in self._solved.items():
-            if task in self._tasks:
-                return task, rollout
+        """A task to show, with a solved rollout of it where there is one: the longest that changes the state."""
         if self._solved:
-            rollout, task = next(iter(self._solved.items()))
+            rollout, task = max(self._solved.items(), key=lambda solved: self._tasks.get(solved[1], 0))
             return task, rollout
-        return (min(self._tasks), None) if self._tasks else None
+        return (max(self._tasks, key=lambda task: self._tasks[task]), None) if self._tasks else None
 
     def started(self, item: Item) -> None:
         """Nothing to count yet."""
@@ -84,6 +81,6 @@ class Minimum:
         elif isinstance(record, Task):
             grade = record.certificate.grade if record.certificate is not None else ""
             if grade == "certified" and record.initial_state != record.final_state:
-                self._tasks.add(record.id)
+                self._tasks[record.id] = len(record.gt_tool_calls)
         elif isinstance(record, Trajectory) and record.verdict is not None and record.verdict.passed:
             self._solved[record.id] = record.task_id

@@ -7,7 +7,6 @@ from pydantic import StringConstraints
 
 from synthtools.types.audit import TestMode
 from synthtools.types.schema_from import Hidden, SchemaFrom
-from synthtools.types.verdict import SimulationJudgement
 
 
 class WriteTestCalls(dspy.Signature):
@@ -41,5 +40,8 @@ class JudgeResponse(dspy.Signature):
     expectation: str = dspy.InputField(desc="what the author of the test call expected")
     outcome: Any = dspy.InputField(desc="what the tool answered")
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
+    answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
     reason: Annotated[str, StringConstraints(max_length=200)] = dspy.OutputField(desc="one sentence")
-    verdict: SimulationJudgement = dspy.OutputField()
+    verdict: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
+        desc="correct, should_success_got_error, should_error_got_success or inappropriate_response"
+    )

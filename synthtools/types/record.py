@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -19,8 +19,31 @@ State = dict[str, JsonValue]
 """A world's state: collection name -> record id -> record. Imported states may be any JSON object."""
 
 
-class Record(BaseModel):
-    """A frozen pydantic record; equality is by value, unknown keys are refused."""
+if TYPE_CHECKING:
+    _RecordBase = BaseModel
+else:
+
+    class _RecordType(type(BaseModel)):
+        """Makes a call of the class (not the validation of nested data, which is pydantic's) speak our errors."""
+
+        def __call__(cls, *values, **fields):
+            names = tuple(cls.model_fields)
+            if len(values) > len(names) or any(name in fields for name in names[: len(values)]):
+                raise TypeError(f"{cls.__name__} takes each of {', '.join(names)} once, in this order or by name")
+            try:
+                return super().__call__(**dict(zip(names, values, strict=False)), **fields)
+            except ValidationError as error:
+                raise DataError(_first_problem(error, cls.__name__)) from error
+
+    class _RecordBase(BaseModel, metaclass=_RecordType):
+        pass
+
+
+class Record(_RecordBase):
+    """A frozen pydantic record; equality is by value, unknown keys are refused.
+
+    Raises: DataError, one line with the first wrong field, where a record is made of values that do not fit.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
 
@@ -41,10 +64,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate_json(orjson.dumps(data), strict=True)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            path = ".".join(str(part) for part in first["loc"])
-            more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-            raise DataError(f"{where or cls.__name__}: {path}: {first['msg']}{more}") from error
+            raise DataError(_first_problem(error, where or cls.__name__)) from error
         except TypeError as error:
             raise DataError(f"{where or cls.__name__}: not JSON: {error}") from error
 
@@ -60,3 +80,10 @@ class Record(BaseModel):
         """Escaped, indented JSON: records hold text from models, which is never trusted as markup."""
         text = orjson.dumps(self.to_json(), option=orjson.OPT_INDENT_2).decode()
         return f"<b>{html.escape(type(self).__name__)}</b><pre>{html.escape(text)}</pre>"
+
+
+def _first_problem(error: ValidationError, where: str) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {path}: {first['msg']}{more}"

@@ -123,14 +123,18 @@ class Behaviour:
         self,
         tool: Tool,
         state: State,
-        examples: "Sequence[Example]" = (),
+        examples: "Sequence[Example | Mapping[str, Json]]" = (),
         *,
         collections: Sequence[Collection] = (),
         now: str = "2026-01-15T09:00:00Z",
         draws: int = 300,
         seed: int = 0,
     ) -> "Certification":
-        """Certifies guard and apply by the examples and by properties on drawn calls; see `certification`."""
+        """Certifies guard and apply by examples and by properties on drawn calls; see `certification`.
+
+        An example is an object of `args`, `before`, `status` (200), `response` and `after`.
+        Raises: DataError, if one is malformed.
+        """
         from synthtools.world.certification import certify_behaviour
 
         return certify_behaviour(self, tool, state, examples, collections=collections, now=now, draws=draws, seed=seed)

@@ -3,7 +3,7 @@
 A failure is written for a small model that repairs the code: the call, what came, what was expected.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import orjson
@@ -105,7 +105,7 @@ def certify_behaviour(
     behaviour: Behaviour,
     tool: Tool,
     state: State,
-    examples: Sequence[Example] = (),
+    examples: Sequence[Example | Mapping[str, Json]] = (),
     *,
     collections: Sequence[Collection] = (),
     now: str = "2026-01-15T09:00:00Z",
@@ -118,17 +118,24 @@ def certify_behaviour(
         behaviour: The source.
         tool: What it must answer for; its `reads` and `writes` are what it is given.
         state: A populated state: draws take values from it and run on it and on what calls make of it.
-        examples: Worked calls that must come out exactly.
+        examples: Worked calls that must come out exactly, as records or as objects of the same keys.
         collections: Schemas and references that the state keeps.
         now: The clock.
         draws: Drawn calls.
         seed: Equal seeds give equal draws.
+
+    Raises:
+        DataError: An example lacks a key, or has one that it should not.
     """
+    worked = [
+        example if isinstance(example, Example) else Example.from_json(example, f"example {number}")
+        for number, example in enumerate(examples, 1)
+    ]
     if behaviour.problems:
         message = "; ".join(behaviour.problems[:4])
         failure = PropertyFailure(part="source", property="dialect", message=f"the code is refused: {message}")
         return Certification(certified=False, guard_certified=False, failures=(failure,))
-    return _Certifier(behaviour, tool, copy_state(state), collections, now).certify(examples, draws, seed)
+    return _Certifier(behaviour, tool, copy_state(state), collections, now).certify(worked, draws, seed)
 
 
 class _Certifier:

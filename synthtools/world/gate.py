@@ -133,8 +133,14 @@ def unknown_tool(name: str) -> Check:
     return Check(passed=False, status_code=404, error_message=f"Invalid tool name: {name}.")
 
 
-def check(tool: Tool, call: ToolCall, policy: Policy = "lenient") -> Check:
-    """The gate's decision on a call of one tool; 404 where the call names another."""
+def check(tool: Tool, call: ToolCall | str, policy: Policy = "lenient") -> Check:
+    """The gate's decision on a call of one tool; 404 where the call names another.
+
+    Raises:
+        ToolCallSyntaxError: A text is no tool call.
+    """
+    if isinstance(call, str):
+        call = ToolCall.parse(call)
     if call.name != tool.name:
         return unknown_tool(call.name)
     return tool_gate(tool).check(call.arguments, policy)

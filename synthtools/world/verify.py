@@ -20,7 +20,7 @@ _INFRASTRUCTURE: dict[str, FailureCause] = {
 
 def verify(
     task: Task,
-    rollout: Trajectory | Sequence[ToolCall | str],
+    rollout: Trajectory | Sequence[ToolCall | str] | ToolCall | str,
     answer: str | None = None,
     *,
     transitions: Transitions | None = None,
@@ -33,7 +33,7 @@ def verify(
 
     Args:
         task: The task, with its world where there is one.
-        rollout: A trajectory, or calls alone: these have no final answer unless one is given.
+        rollout: A trajectory, or calls (or one call) alone: these have no final answer unless one is given.
         answer: The final answer; None: the trajectory's.
         transitions: Recorded calls of LLM-served tools; None: those of the task's gold solution.
 
@@ -47,7 +47,8 @@ def verify(
         infrastructure = _INFRASTRUCTURE.get(rollout.stop_reason)
         answer_due = True
     else:
-        calls = [ToolCall.parse(call) if isinstance(call, str) else call for call in rollout]
+        given = [rollout] if isinstance(rollout, ToolCall | str) else rollout
+        calls = [ToolCall.parse(call) if isinstance(call, str) else call for call in given]
         responses, infrastructure, answer_due = [], None, answer is not None
     try:
         executed, final_state = _execute(task, calls, responses, transitions)
