@@ -10,7 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from synthtools.cli import app
+from synthtools.world.certificate import certify
 from tests.cli.shared import invoke
+from tests.world import hotel
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -77,3 +79,19 @@ def test_links_lead_to_files(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert not [target for target in missing if target != "docs/quickstart.svg"], missing
+
+
+def test_the_commands_of_ci_parse() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8").replace("\\\n", " ")
+    found = re.findall(r"\.venv/bin/synthtools (.*)$", script, re.MULTILINE)
+    assert len(found) == 2
+    for line in found:
+        parse(shlex.split(line))
+
+
+def test_the_table_of_checks_is_that_of_a_certificate() -> None:
+    call = hotel.call("CancelBooking", booking_id="BK-1")
+    certificate = certify(hotel.task("Please cancel booking BK-1.", call), second_solution=[call])
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| check |")[2].partition("\n\n")[0]
+    rows = [row.partition(" | ")[0] for row in table.splitlines()]
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == {c.name for c in certificate.checks}
