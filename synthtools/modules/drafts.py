@@ -15,8 +15,8 @@ from synthtools.types.record import Json, JsonObject
 from synthtools.types.tool import Parameter, Tool
 from synthtools.world.design import CHANGING, Action
 
-NAME = "^[A-Z][a-z]+([A-Z][a-z]+){1,3}$"
-"""A tool's name: two to four words in PascalCase."""
+NAME = "^[A-Z][a-z]{2,11}([A-Z][a-z]{2,11}){1,2}$"
+"""A tool's name: two or three words in PascalCase, none as short as `By`."""
 
 
 def text(max_length: int, *, pattern: str | None = None) -> JsonObject:

@@ -1,5 +1,6 @@
 """The generator: subfields, scenarios, collections, records, tools, code and sequences."""
 
+import re
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, cast
@@ -265,6 +266,10 @@ def design_of(draft: dict[str, Any], collections: Sequence[Collection], earlier:
             field=refused["field"],
             value=refused["is"],
         )
+    about = cast(str, draft["description"]).strip()
+    for field, value in collection.fields.items():
+        if field not in parameters and value.references is None and f" by {field.replace('_', ' ')}" in _plain(about):
+            raise AnswerRefused(f"The tool is not given the {field.replace('_', ' ')}: leave it out of the description.")
     for other in earlier:
         if other.name == name:
             raise AnswerRefused(f"There is a tool {name} already. Design a tool that does something else.")
@@ -277,13 +282,18 @@ def design_of(draft: dict[str, Any], collections: Sequence[Collection], earlier:
             raise AnswerRefused(f"{other.name} does the same already. Design a tool that does something else.")
     return ToolDesign(
         name=name,
-        description=cast(str, draft["description"]).strip(),
+        description=about,
         action=action,
         collection=collection.name,
         parameters=parameters,
         sets=sets,
         rule=rule,
     )
+
+
+def _plain(description: str) -> str:
+    """Lower case, without articles and possessives: `by its name` is `by name`."""
+    return re.sub(r"\b(the|its|their|a|an|his|her|given) ", "", description.lower())
 
 
 class BehaviourGenerator(Role):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import dspy
 
 from synthtools.backends.scope import role as role_scope
-from synthtools.errors import AnswerRefused, ParseError, TruncatedAnswer
+from synthtools.errors import AnswerRefused, ConfigError, ParseError, TruncatedAnswer
 from synthtools.types.record import Json
 
 Result = TypeVar("Result")
@@ -98,7 +98,10 @@ class Role(Blocking):
             AnswerRefused: every attempt was refused by `build`; the message is the last reason.
             ParseError: answers were cut or malformed more often than `PARSE_RETRIES`.
             ProviderError: the model could not be reached.
+            ConfigError: no model is set.
         """
+        if self.predict.lm is None and dspy.settings.lm is None:
+            raise ConfigError("no model is set: use `with synthtools.model(NAME):` or synthtools.configure(NAME)")
         name = self.signature.__name__
         attempt, refused, malformed = first_attempt, 0, 0
         while True:

@@ -140,6 +140,7 @@ class EnvGeneration(Blocking):
         examples = worked_examples(design, tool, env)
         source, feedback = "", ""
         for attempt in range(self.profile.behaviour_rounds):
+            last = source
             try:
                 source = await self.write_behaviour.acall(
                     tool=tool, env=env, last_source=source, feedback=feedback, first_attempt=10 * attempt
@@ -147,6 +148,8 @@ class EnvGeneration(Blocking):
             except (AnswerRefused, ParseError) as error:
                 feedback = str(error)
                 continue
+            if source == last:
+                break  # The model stands by what failed: another design is the better next question.
             certification = await asyncio.to_thread(
                 Behaviour(source).certify,
                 tool,

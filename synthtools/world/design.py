@@ -153,11 +153,9 @@ def _output(design: ToolDesign, collection: Collection) -> dict[str, Parameter]:
             collection.name: Parameter(type="array", items=record, description="The matching records"),
             "count": Parameter(type="integer", minimum=0, description="How many match"),
         }
-    keys = tuple(fields) if design.action == "get" else design.parameters
-    if design.sets:
-        keys = (design.sets[0],)
-    if design.action == "delete":
-        keys = ()
+    if design.action == "get":
+        return fields
+    keys = (design.sets[0],) if design.sets else () if design.action == "delete" else design.parameters
     return {id_parameter(collection): id_field, **{key: fields[key] for key in keys}}
 
 
@@ -204,7 +202,7 @@ def outcome(
             change = Change(op="delete", collection=collection.name, id=record_id)
             return Outcome(status_code=200, data=own_id, change=change)
         case "get":
-            return Outcome(status_code=200, data={**own_id, **records[record_id]})
+            return Outcome(status_code=200, data=dict(records[record_id]))
         case "find":
             found: list[Json] = [
                 {id_parameter(collection): key, **record}

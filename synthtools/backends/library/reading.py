@@ -110,7 +110,7 @@ def _read(
         collection = next((name for name in state if name not in targets), "")
     if not collection or not returned:
         return Reading("")
-    id_key = listed[1] if listed else returned[0]
+    id_key = listed[1] if listed else next(iter(arguments), "") if action == "get" else returned[0]
     given = tuple(name for name in arguments if name != id_key)
     sets = {
         said.replace(" ", "_"): _value(value) for said, value in (_SETS if action == "mark" else _STARTS).findall(usage)

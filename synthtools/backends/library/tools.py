@@ -156,6 +156,9 @@ def apply_source(tool: Reading, state: Mapping[str, Json]) -> str:
             ]
         case "delete":
             lines += [f"    {records}.pop({own})", f'    return {{"{tool.id_key}": {own}}}']
+        case "get":
+            shown = ", ".join(f'"{name}": record["{name}"]' for name in names)
+            lines += [f"    record = {records}[{own}]", f"    return {{{shown}}}"]
         case _:
             lines.append(f"    record = {records}[{own}]")
             lines += [f'    record["{name}"] = {value!r}' for name, value in tool.sets.items()]
@@ -199,7 +202,7 @@ def answered(
             ]
             return {tool.collection: found, "count": len(found)}, []
         case "get":
-            return {tool.id_key: key, **records[key]}, []
+            return dict(records[key]), []
         case "delete":
             return {tool.id_key: key}, [{"op": "delete", **change}]
         case "create":
