@@ -18,6 +18,7 @@ from synthtools.types.task import SolvedTurns, Task, TaskWorld
 from synthtools.types.tool import Tool
 from synthtools.world.candidates import strangers
 from synthtools.world.certificate import certify
+from synthtools.world.gate import fill
 from synthtools.world.grounding import ground, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
 from synthtools.world.patch import pointer_steps
@@ -67,7 +68,7 @@ class TaskAudit(Blocking):
             task,
             expected_answer=expected,
             second_solution=second,
-            paraphrased=paraphrased(turns),
+            paraphrased=paraphrased(env, turns),
         )
         if certificate.grade == "refused":
             failed = next(check for check in certificate.checks if not check.passed)
@@ -112,7 +113,7 @@ class TaskAudit(Blocking):
             words = _last_step(turn.wanted.pointer) if turn.wanted else ""
             if words and not asks_for(request, words):
                 found.append(f"Ask for the {words}.")
-        allowed = set(paraphrased(turns))
+        allowed = set(paraphrased(env, turns))
         missing: list[str] = []
         for index, turn in enumerate(turns.turns):
             tool = env.env.tool(turn.call.name)
@@ -142,7 +143,7 @@ class TaskAudit(Blocking):
                 collections=spec.collections,
                 now=spec.now,
             ),
-            provenance=_provenance(turns),
+            provenance=_provenance(env, turns),
         )
 
     def _tools(self, env: AuditedEnv, turns: SolvedTurns) -> tuple[Tool, ...]:
@@ -176,7 +177,7 @@ class TaskAudit(Blocking):
             tool = env.env.tool(turn.call.name)
             assert tool is not None
             before = slice_hash(world.state, {*tool.reads, *tool.writes} or world.state)
-            transition = self.transitions.get(transition_key(tool, turn.call.arguments, before, env.env.now))
+            transition = self.transitions.get(transition_key(tool, fill(tool, turn.call), before, env.env.now))
             if transition is not None:
                 found.append(transition)
             world.call(turn.call)
@@ -187,14 +188,17 @@ def _last_step(path: str) -> str:
     return pointer_steps(path)[-1].replace("_", " ")
 
 
-def paraphrased(turns: SolvedTurns) -> list[tuple[int, str]]:
-    """Arguments, as (turn, parameter), that a judge found in the turn's request in other words."""
-    return [
-        (index, citation.parameter)
-        for index, turn in enumerate(turns.turns)
-        for citation in turn.verdict.citations
-        if turn.verdict.feedback and citation.source != "nowhere"
-    ]
+def paraphrased(env: AuditedEnv, turns: SolvedTurns) -> list[tuple[int, str]]:
+    """Arguments, as (turn, parameter), that only a judge found in the turn's request: said in other words."""
+    found: list[tuple[int, str]] = []
+    for index, turn in enumerate(turns.turns):
+        tool = env.env.tool(turn.call.name)
+        assert tool is not None
+        earlier = [past.response for past in turns.turns[:index]]
+        unseen = ungrounded(ground(tool, turn.call, turn.request, earlier, env.env.now))
+        judged = {citation.parameter for citation in turn.verdict.citations if citation.source != "nowhere"}
+        found.extend((index, name) for name in unseen if name in judged)
+    return found
 
 
 def user_values(turns: SolvedTurns) -> Sequence[str]:
@@ -208,9 +212,9 @@ def user_values(turns: SolvedTurns) -> Sequence[str]:
     return list(dict.fromkeys(said))
 
 
-def _provenance(turns: SolvedTurns) -> JsonObject:
+def _provenance(env: AuditedEnv, turns: SolvedTurns) -> JsonObject:
     """Where the task comes from: its turns' requests, and the arguments said in other words."""
     return {
         "turns": [turn.request for turn in turns.turns],
-        "paraphrased": [[index, name] for index, name in paraphrased(turns)],
+        "paraphrased": [[index, name] for index, name in paraphrased(env, turns)],
     }

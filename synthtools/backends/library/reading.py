@@ -108,7 +108,7 @@ def _read(
         collection = listed[0] if listed else ""
     else:
         collection = next((name for name in state if name not in targets), "")
-    if not collection or not returned:
+    if not collection or not returned or not isinstance(state.get(collection, {}), dict):
         return Reading("")
     id_key = listed[1] if listed else next(iter(arguments), "") if action == "get" else returned[0]
     given = tuple(name for name in arguments if name != id_key)
