@@ -21,10 +21,12 @@ def copy_state(state: Mapping[str, Json]) -> State:
     """A deep copy in JSON types, its records in the order of their ids, so that no answer hangs on insertion order.
 
     Raises:
-        StateError: The state is no JSON, or beyond its limits (NaN, infinities, |int| > 2**53).
+        StateError: The state is no JSON object, or beyond its limits (NaN, infinities, |int| > 2**53).
     """
     check_json(state)
-    copied: State = orjson.loads(orjson.dumps(state))
+    copied: Json = orjson.loads(orjson.dumps(state))
+    if not isinstance(copied, dict):
+        raise StateError(f"a state is an object of collections, not {type(state).__name__}")
     return {name: in_order(records) if isinstance(records, dict) else records for name, records in copied.items()}
 
 

@@ -7,11 +7,11 @@ a failed call cost nothing.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import orjson
 
-from synthtools.errors import ModelError, SandboxError, SimulatorError, StateError, UsageError
+from synthtools.errors import AnswerRefused, ParseError, SandboxError, SimulatorError, StateError, UsageError
 from synthtools.types import (
     Check,
     Collection,
@@ -97,6 +97,7 @@ class World:
 
     Raises:
         StateError: The state is no JSON or breaks the collections' schemas or references.
+        UsageError: The tools are none or share a name, code is for no tool, or the engine does not exist.
     """
 
     def __init__(
@@ -120,7 +121,9 @@ class World:
             if state is None and isinstance(env_or_tools, EnvSpec):
                 state = env_or_tools.initial_state
         else:
-            tools = tuple(env_or_tools)
+            tools = _listed(env_or_tools)
+        if engine not in get_args(Engine):
+            raise UsageError(f"engine {engine!r}: there are {', '.join(get_args(Engine))}")
         behaviours, guarded_only = _behaviours(code or {}, {tool.name for tool in tools})
         self._scene = _Scene(
             tools={tool.name: tool for tool in tools},
@@ -319,7 +322,7 @@ class World:
                 now=scene.now,
                 feedback=feedback,
             )
-        except (ModelError, SimulatorError) as error:
+        except (AnswerRefused, ParseError, SimulatorError) as error:
             return _failure(f"the simulator failed: {error}")
 
     async def _aask(self, step: _Step, feedback: str) -> Simulation | _Answer:
@@ -334,7 +337,7 @@ class World:
                 now=scene.now,
                 feedback=feedback,
             )
-        except (ModelError, SimulatorError) as error:
+        except (AnswerRefused, ParseError, SimulatorError) as error:
             return _failure(f"the simulator failed: {error}")
 
     def _shown(self, tool: Tool) -> State:
@@ -390,6 +393,16 @@ class World:
         return answer.response
 
 
+def _listed(given: Iterable[object]) -> tuple[Tool, ...]:
+    named: dict[str, Tool] = {}
+    for tool in given:
+        if not isinstance(tool, Tool):
+            raise UsageError(f"a world is made of an environment, a task's world or tools; {tool!r:.60} is none")
+        if named.setdefault(tool.name, tool) is not tool:
+            raise UsageError(f"two tools of the name {tool.name}")
+    return tuple(named.values())
+
+
 def _behaviours(
     code: Mapping[str, ToolCode | Behaviour | str], tools: set[str]
 ) -> tuple[dict[str, Behaviour], frozenset[str]]:
@@ -406,6 +419,8 @@ def _behaviours(
             behaviours[name] = Behaviour(given.source)
         else:
             behaviours[name] = given if isinstance(given, Behaviour) else Behaviour(given)
+            if not behaviours[name].problems and not behaviours[name].has_apply:
+                guarded_only.add(name)
     return behaviours, frozenset(guarded_only)
 
 

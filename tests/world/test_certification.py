@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from synthtools.errors import DataError
 from synthtools.types import Parameter, Tool
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.certification import Example, disagreements
@@ -252,3 +253,19 @@ def test_draws_are_the_same_in_a_process_with_another_hash_seed():
         for seed in ("1", "2")
     }
     assert printed == {f"{[draw_arguments(tool, STATE, COLLECTIONS, 5, 20) for tool in TOOLS]}\n"}
+
+
+def test_examples_may_be_plain_objects():
+    before = {"bookings": {"BK-1": {**STATE["bookings"]["BK-1"], "status": "open"}}}
+    after = {"bookings": {"BK-1": {**before["bookings"]["BK-1"], "status": "cancelled"}}}
+    response = {"booking_id": "BK-1", "status": "cancelled"}
+    right = {"args": {"booking_id": "BK-1"}, "before": before, "status": 200, "response": response, "after": after}
+    refused = {"args": {"booking_id": "BK-9"}, "before": before, "status": 404, "response": None, "after": None}
+    assert certify("CancelBooking", SOURCES["CancelBooking"], [right, refused]).certified
+    wrong = {**right, "response": {**response, "status": "open"}}
+    assert certify("CancelBooking", SOURCES["CancelBooking"], [wrong]).failures[0].property == "example"
+
+
+def test_a_malformed_example_is_named():
+    with pytest.raises(DataError, match="example 1: args: Field required"):
+        certify("CancelBooking", SOURCES["CancelBooking"], [{"before": STATE}])

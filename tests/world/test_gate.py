@@ -74,7 +74,7 @@ def test_the_first_error_in_the_fixed_order_is_told(arguments, message):
 def test_an_unknown_tool_is_a_404():
     decision = Gate([TOOL]).check(ToolCall(name="Bok"))
     assert (decision.status_code, decision.error_message) == (404, "Invalid tool name: Bok.")
-    assert check(TOOL, ToolCall(name="Bok")) == decision
+    assert check(TOOL, ToolCall(name="Bok")) == check(TOOL, "Bok()") == decision
 
 
 def test_the_two_leniencies_and_their_strict_refusal():

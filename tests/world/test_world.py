@@ -304,3 +304,26 @@ def test_the_tasks_world_needs_a_state_and_gets_the_same_answers():
     assert (
         World(TaskWorld(env_id="x", tools=(GET_ROOM, CREATE))).call(call("GetRoom", room_id="RM-1")).status_code == 500
     )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: World(CANCEL, STATE), "is none"),
+        (lambda: World({"CancelBooking": CANCEL}, STATE), "is none"),
+        (lambda: World([CANCEL, CANCEL.model_copy(update={"usage": "Another."})], STATE), "two tools of the name"),
+        (lambda: World([CANCEL], STATE, engine="fast"), "engine 'fast': there are auto, code, llm"),
+        (lambda: World([CANCEL], [STATE]), "a state is an object of collections, not list"),
+    ],
+)
+def test_a_world_of_wrong_parts_is_refused_in_one_line(make, message):
+    with pytest.raises((UsageError, StateError), match=message):
+        make()
+
+
+def test_a_source_without_apply_decides_errors_and_leaves_the_rest_to_the_simulator():
+    guard = SOURCES["CancelBooking"].split("def apply")[0]
+    simulator, world = simulated(CANCELLED, code={"CancelBooking": guard})
+    assert world.call("CancelBooking(booking_id='BK-9')").answered_by == "code"
+    assert world.call(CANCEL_IT).answered_by == "model"
+    assert simulator.feedback == [""]
