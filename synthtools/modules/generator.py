@@ -268,8 +268,9 @@ def design_of(draft: dict[str, Any], collections: Sequence[Collection], earlier:
         )
     about = cast(str, draft["description"]).strip()
     for field, value in collection.fields.items():
-        if field not in parameters and value.references is None and f" by {field.replace('_', ' ')}" in _plain(about):
-            raise AnswerRefused(f"The tool is not given the {field.replace('_', ' ')}: leave it out of the description.")
+        words = field.replace("_", " ")
+        if field not in parameters and value.references is None and f" by {words}" in _plain(about):
+            raise AnswerRefused(f"The tool is not given the {words}: leave it out of the description.")
     for other in earlier:
         if other.name == name:
             raise AnswerRefused(f"There is a tool {name} already. Design a tool that does something else.")
