@@ -61,14 +61,14 @@ FIRST_TURNS = (
         purpose="Notes that a book came back.",
         actions=["0: loan: LOA-3, condition: slightly worn, returned day: 2026-05-02"],
         action=0,
-        request="The book of loan LOA-3 came back on 2026-05-02, please note that it is slightly worn.",
+        request="Please note that the book of loan LOA-3 came back slightly worn on 2026-05-02.",
     ),
 )
 
 NEXT_TURNS = (
     dspy.Example(
         scenario="Libraries, Lending: Town library. Staff lend books and note when they come back.",
-        conversation=["Person: The book of loan LOA-3 came back, please note that it is slightly worn."],
+        conversation=["Person: Please note that the book of loan LOA-3 came back slightly worn."],
         purpose="Shows a reader.",
         actions=["0: reader: REA-2, to learn: phone number"],
         action=0,
@@ -79,12 +79,12 @@ NEXT_TURNS = (
 MERGED_TURNS = (
     dspy.Example(
         turns=[
-            "The book of loan LOA-3 came back, please note that it is slightly worn.",
+            "Please note that the book of loan LOA-3 came back slightly worn.",
             "And what is the phone number of reader REA-2?",
         ],
         values=["LOA-3", "slightly worn", "REA-2"],
-        request="The book of loan LOA-3 came back slightly worn, please note that, and then tell me the phone number "
-        "of reader REA-2.",
+        request="Please note that the book of loan LOA-3 came back slightly worn, and then tell me the phone number of "
+        "reader REA-2.",
     ),
 )
 
@@ -98,7 +98,7 @@ _NOTED = {
     "answer": {"loan_id": "LOA-3", "condition": "worn"},
 }
 _SHOWN = {"tool": "GetReader", "arguments": {"reader_id": "REA-2"}, "answer": {"name": "Ann Lee", "phone": "555-0134"}}
-_WISH = "The book of loan LOA-3 came back worn, please note that, and then tell me the phone number of reader REA-2."
+_WISH = "Please note that the book of loan LOA-3 came back worn, and then tell me the phone number of reader REA-2."
 
 STEPS = (
     dspy.Example(

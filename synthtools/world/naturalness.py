@@ -1,4 +1,4 @@
-"""Whether a request reads like a person's: no names of tools or parameters, nothing that looks like code."""
+"""Whether a request reads like a person's: no names of tools or parameters, no code, and a wish instead of a report."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,14 @@ _ASSIGNMENT = re.compile(r"\b[A-Za-z]\w*\s?={1,2}\s?[\w'\"\[{]")
 _CALL = re.compile(r"\b[A-Za-z_]\w+\((?!s\)|es\)|ies\)|n\)|r\))[^)]*\)")
 _JSON = re.compile(r"[{}]|\[\s*[\"'\[{]|\"\s*:\s*[\"\d\[{tfn]")
 _CAMEL = re.compile(r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|[a-z]+(?:[A-Z][a-z0-9]*)+")
+_DONE = re.compile(
+    r"\b(?:has|have) (?:now )?been (?:updated|changed|set|marked|moved|cancelled|renamed|rescheduled|added|deleted)\b",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\?|\b(?:please|can you|could you|would you|will you|want|need|like|tell|check|note|what|which|when|whether|if)\b",
+    re.IGNORECASE,
+)
 _TALK = re.compile(r"\b(?:tool call|function call|api call|json|endpoint)s?\b", re.IGNORECASE)
 
 
@@ -20,7 +28,7 @@ def problems(text: str, tools: Iterable[Tool] = ()) -> list[str]:
     """
     if not text.strip():
         return ["the request is empty"]
-    found = [*_names(text, tools), *_code(text)]
+    found = [*_names(text, tools), *_code(text), *_told(text)]
     return list(dict.fromkeys(found))
 
 
@@ -47,6 +55,14 @@ def _code(text: str) -> Iterator[str]:
             yield f"{match.group()[:40]!r} {reason}"
     if "`" in text:
         yield "it has backticks: write plain sentences"
+
+
+def _told(text: str) -> Iterator[str]:
+    """Sentences that tell what should be done as if it were done, and ask for nothing."""
+    for sentence in re.split(r"(?<=[.!?])\s+", text):
+        done = _DONE.search(sentence)
+        if done and not _ASKS.search(sentence[: done.start()]):
+            yield f"{done.group()!r} tells of it as done: ask for it, begin with please"
 
 
 def _is_code(name: str) -> bool:

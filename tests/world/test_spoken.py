@@ -160,3 +160,9 @@ def test_requests_of_people_are_fine(text):
 )
 def test_what_no_person_would_write_is_told(text, told):
     assert told in " ".join(problems(text, TOOLS))
+
+
+def test_a_request_asks_for_a_thing_and_does_not_report_it_as_done() -> None:
+    assert problems("The dose for PRE-1 has been updated to 10 mg, and then tell me the status of PRE-2.")
+    assert not problems("Please update the dose for PRE-1 to 10 mg, and then tell me the status of PRE-2.")
+    assert not problems("Please check whether the order ORD-1 has been changed.")
