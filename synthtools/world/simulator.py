@@ -22,7 +22,8 @@ class Simulator(Protocol):
     """Answers calls in place of code.
 
     Raises:
-        ModelError: No usable answer came; the world records a simulator failure.
+        AnswerRefused, ParseError, SimulatorError: No usable answer came; the world records a simulator failure.
+        ProviderError: The model could not be reached; nothing is recorded, the world's caller gets it.
     """
 
     def respond(
