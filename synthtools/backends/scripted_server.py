@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib
 import random
+import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -143,12 +144,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     drawn = random.Random(0)
     latency = _always(0.0) if not options.latency else lambda: options.latency * drawn.lognormvariate(-0.125, 0.5)
+    stopped = threading.Event()
+    # Set here, since a shell starts its background jobs with interrupts ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     with serve(_loaded(options.name), options.port, latency=latency) as server:
         print(f"{STAND_IN}: --model openai/scripted --api-base {server.url}", flush=True)
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print("stopped")
+        stopped.wait()
+    print("stopped")
 
 
 async def _start(runner: web.AppRunner, port: int) -> int:
