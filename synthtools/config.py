@@ -206,7 +206,11 @@ def settle(layers: Sequence[tuple[str, Layer]]) -> Settings:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         source = next((name for name, layer in reversed(layers) if _has(layer, path)), "settings")
-        raise ConfigError(f"{source}: {path} = {first['input']!r}: {first['msg']}") from error
+        # A secret in the wrong place must not be repeated.
+        value = (
+            "" if path.startswith(("model.options", "model.api_base", "judge.api_base")) else f" = {first['input']!r}"
+        )
+        raise ConfigError(f"{source}: {path}{value}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def write_settings(settings: Settings, folder: Path) -> None:
@@ -268,7 +272,10 @@ def _paths(kind: type[BaseModel], where: str) -> list[str]:
 
 
 def _suggestion(path: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    near = [other for other in known if other.rpartition(".")[2] == path.rpartition(".")[2]][:1]
+    section, _, name = path.rpartition(".")
+    near = [other for other in known if other.rpartition(".")[2] == name][:1]
+    if section and not near:
+        known = [other for other in known if other.startswith(f"{section}.")] or known
     near = near or difflib.get_close_matches(path, list(known), n=1, cutoff=0.5)
     if near:
         return f": did you mean {near[0]}?"

@@ -35,7 +35,11 @@ def test_the_embedded_model_comes_with_the_small_profile_and_one_call_at_a_time(
         ({"model": {"temperature": "hot"}}, "here: model.temperature = 'hot': Input should be a valid number"),
         ({"run": {"concurrency": 0}}, "here: run.concurrency = 0: Input should be greater than or equal to 1"),
         ({"profile": {"name": "smal"}}, "there is no profile 'smal': did you mean small?"),
-        ({"model": {"options": {"api_key": "sk-1"}}}, "api_key looks like a secret"),
+        ({"model": {"options": {"api_key": "hush"}}}, "here: model.options: api_key looks like a secret"),
+        ({"model": {"api_base": "http://me:hush@host/v1"}}, "here: model.api_base: Input should be a valid tuple"),
+        ({"profile": {"tools": 0}}, "here: profile.tools = 0: Input should be greater than or equal to 1"),
+        ({"profile": {"changing_tasks": 2}}, "here: profile.changing_tasks = 2: Input should be less than"),
+        ({"run": {"foo": 1}}, "here: unknown setting run.foo: did you mean run."),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_helps(layer: dict[str, object], said: str) -> None:
@@ -43,6 +47,7 @@ def test_a_wrong_setting_is_one_line_that_helps(layer: dict[str, object], said: 
         settle([("here", layer)])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 def test_settings_come_back_from_the_runs_file_without_secrets(tmp_path: Path) -> None:

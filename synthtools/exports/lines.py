@@ -75,7 +75,7 @@ class JsonLines:
         except orjson.JSONDecodeError as error:
             raise DataError(f"{self.where(line)}: not JSON ({error}); expected one JSON object a line") from error
         if not isinstance(row, dict):
-            raise DataError(f"{self.where(line)}: expected a JSON object, found {text.strip()[:40].decode()!r}")
+            raise DataError(f"{self.where(line)}: expected a JSON object, found {str(row)[:40]!r}")
         return row
 
     def index(self, key: str) -> list[str]:

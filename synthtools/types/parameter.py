@@ -3,13 +3,20 @@
 from collections.abc import Mapping
 from typing import Literal, Self, TypeVar, cast, get_args
 
-from pydantic import AliasChoices, Field
+import jsonschema_rs
+from pydantic import AliasChoices, Field, field_validator
 
 from synthtools.errors import DataError
 from synthtools.types.canonical import MAX_INTEGER
 from synthtools.types.record import Json, JsonObject, Record
 
 ParameterType = Literal["string", "integer", "number", "boolean", "array", "object"]
+
+MAX_PATTERN_LENGTH = 256
+"""Longest regular expression that is compiled, in characters."""
+
+PATTERN_OPTIONS = jsonschema_rs.FancyRegexOptions(backtrack_limit=20_000, size_limit=1 << 20)
+"""Bounds of a compiled pattern: patterns come from models and from other people's files."""
 
 P = TypeVar("P", bound="Parameter")
 _TYPES = get_args(ParameterType)
@@ -18,8 +25,8 @@ _REFERENCES, _PROSE = "x-references", "x-prose"
 
 
 def _camel(alias: str, name: str) -> None:
-    """A field whose wire name is JSON Schema's, with None as default (typed as its value, as pydantic's `Field` is)."""
-    return Field(default=None, validation_alias=AliasChoices(alias, name), serialization_alias=alias)
+    """A size whose wire name is JSON Schema's, with None as default (typed as its value, as pydantic's `Field` is)."""
+    return Field(default=None, ge=0, validation_alias=AliasChoices(alias, name), serialization_alias=alias)
 
 
 class Parameter(Record):
@@ -48,6 +55,13 @@ class Parameter(Record):
     """Collection whose record ids this value takes; None: not a reference."""
     prose: bool = False
     """Free text by a model: its shape is checked, its wording is never compared."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _usable(cls, pattern: str | None) -> str | None:
+        if pattern is not None and (why := pattern_problem(pattern)):
+            raise ValueError(why)
+        return pattern
 
     def json_schema(self, *, marks: bool = False) -> JsonObject:
         """This value as JSON Schema (2020-12). Shape: `{"type": ..., constraints..., "description": ...}`.
@@ -129,6 +143,17 @@ class Parameter(Record):
                 for key, item in value.items()
             }
         return value
+
+
+def pattern_problem(pattern: str) -> str | None:
+    """Why a pattern cannot be a constraint, or None where it can."""
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        return f"a pattern of {len(pattern)} characters; at most {MAX_PATTERN_LENGTH} are compiled"
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=PATTERN_OPTIONS)
+    except (jsonschema_rs.ValidationError, ValueError):
+        return f"{pattern!r:.60} is no regular expression of JSON Schema"
+    return None
 
 
 def closed_object(properties: Mapping[str, Parameter], *, marks: bool = False) -> JsonObject:

@@ -1,67 +1,75 @@
 """Profiles: counts and lengths of a run. A profile never selects other code."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from synthtools.types.record import Record
+
+Count = Annotated[int, Field(ge=1)]
+OptionalCount = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Profile(Record):
     """How much of everything a run makes, and how often it tries."""
 
     name: str = "standard"
-    subfields: int = 5
+    subfields: Count = 5
     """Subfields per field."""
-    scenarios: int = 5
+    scenarios: Count = 5
     """Scenarios per subfield; each becomes one environment."""
-    collections: int = 4
+    collections: Count = 4
     """Most collections in a state."""
-    records: int = 8
+    records: Count = 8
     """Records per collection in the initial state."""
-    record_fields: int = 8
+    record_fields: Count = 8
     """Most fields of a record."""
-    tools: int = 10
+    tools: Count = 10
     """Tools per environment (the tool budget)."""
-    parameters: int = 8
+    parameters: Count = 8
     """Most parameters of a tool."""
-    tool_attempts: int = 3
+    tool_attempts: Count = 3
     """Tries for one tool's design before its slot is given up."""
-    behaviour_rounds: int = 3
+    behaviour_rounds: Count = 3
     """Rounds of writing a tool's code; the failing case is told in the next one."""
-    certification_draws: int = 300
+    certification_draws: Count = 300
     """Argument sets drawn to certify a behaviour."""
-    rule_calls: int = 3
+    rule_calls: OptionalCount = 3
     """Test calls per tool that break a documented rule."""
-    happy_calls: int = 3
+    happy_calls: OptionalCount = 3
     """Test calls per tool that should succeed."""
-    schema_calls: int = 4
+    schema_calls: OptionalCount = 4
     """Test calls per tool that break the schema; made by code."""
-    reliability_threshold: float = 0.33
+    reliability_threshold: Share = 0.33
     """Least share of rightly answered test calls of a tool that is kept."""
     wilson_bound: bool = True
     """Whether the threshold applies to the lower 95 % Wilson bound instead of the plain share."""
-    changing_tools: float = 0.4
+    changing_tools: Share = 0.4
     """Least share of tools that change the state, in an environment."""
-    changing_tasks: float = 0.6
+    changing_tasks: Share = 0.6
     """Least share of sequences with a tool that changes the state."""
-    sequences: int = 50
+    sequences: Count = 50
     """Tool sequences per environment."""
-    length: int = 10
+    length: Count = 10
     """Tools in a sequence."""
-    candidates: int = 6
+    candidates: Count = 6
     """Executed candidate calls offered to the evolver in a turn."""
-    evolver_tries: int = 5
+    evolver_tries: Count = 5
     """Tries for a turn whose arguments are not grounded in the request."""
-    solver_tries: int = 2
+    solver_tries: OptionalCount = 2
     """Further tries of the solver where the request is grounded."""
-    summary_tries: int = 4
+    summary_tries: Count = 4
     """Tries for the merged request of a task."""
     second_solution: bool = True
     """Whether an independent one-shot solution is asked for a task's certificate."""
-    distractors: int = 6
+    distractors: OptionalCount = 6
     """Most tools beyond the needed ones in a task."""
-    samples: int = 1
+    samples: Count = 1
     """Rollouts per task."""
-    parallel_calls: int = 4
+    parallel_calls: Count = 4
     """Most calls of one step of an agent."""
-    max_turns: int | None = None
+    max_turns: Count | None = None
     """Turns of a rollout; None: max(12, 2 x gold + 2)."""
 
 

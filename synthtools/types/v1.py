@@ -14,7 +14,7 @@ import orjson
 
 from synthtools.errors import DataError
 from synthtools.types.names import identifier, pascal_case, unused
-from synthtools.types.parameter import Parameter, ParameterType
+from synthtools.types.parameter import Parameter, ParameterType, pattern_problem
 from synthtools.types.record import Json, Record
 from synthtools.types.tool import DocumentedError, StatusCode, Tool
 
@@ -212,8 +212,11 @@ class _Normaliser:
         enum = row.get("enum")
         if isinstance(enum, list) and any(value is not None for value in enum):
             fields["enum"] = tuple(value for value in enum if value is not None)
-        if isinstance(row.get("pattern"), str):
-            fields["pattern"] = row["pattern"]
+        pattern = row.get("pattern")
+        if isinstance(pattern, str) and (why := pattern_problem(pattern)):
+            self.note(part, "constraint dropped", why)
+        elif isinstance(pattern, str):
+            fields["pattern"] = pattern
         return parameter.model_copy(update=fields)
 
     def default(self, parameter: Parameter, row: Mapping[str, Json], part: str) -> Json:

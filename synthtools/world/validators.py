@@ -9,13 +9,9 @@ import jsonschema_rs
 import orjson
 
 from synthtools.errors import DataError
+from synthtools.types.parameter import MAX_PATTERN_LENGTH, PATTERN_OPTIONS
 from synthtools.types.record import Json, JsonObject
 
-MAX_PATTERN_LENGTH = 256
-"""Longest regular expression that is compiled, in characters."""
-
-_BACKTRACK_LIMIT = 20_000
-_REGEX_SIZE_LIMIT = 1 << 20
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _DATE_TIME = re.compile(r"[0-9W-]+(?:T[0-9:.,]+(?:Z|[+-][0-9:]+)?)?", re.ASCII)
 
@@ -62,9 +58,7 @@ def _compile(schema_bytes: bytes) -> jsonschema_rs.Draft202012Validator:
             schema,
             formats={"date-time": is_date_time, "date": is_day},
             validate_formats=True,
-            pattern_options=jsonschema_rs.FancyRegexOptions(
-                backtrack_limit=_BACKTRACK_LIMIT, size_limit=_REGEX_SIZE_LIMIT
-            ),
+            pattern_options=PATTERN_OPTIONS,
         )
     except (jsonschema_rs.ValidationError, ValueError) as error:
         raise DataError(f"not a usable JSON Schema: {str(error).splitlines()[0]}") from error

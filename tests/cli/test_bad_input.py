@@ -86,7 +86,11 @@ def test_a_newer_run(tmp_path: Path) -> None:
 
 def test_a_malformed_row_is_named_by_file_and_line(tmp_path: Path) -> None:
     dataset = tmp_path / "tasks.jsonl"
-    for row, said in (("{not json", "line 2: not JSON"), ('{"id": "t2", "tools": 3}', "line 2")):
+    for row, said in (
+        ("{not json", "line 2: not JSON"),
+        (f'"{"é" * 80}"', "line 2: expected a JSON object"),
+        ('{"id": "t2", "tools": 3}', "line 2"),
+    ):
         dataset.write_text(f"{ROW}\n{row}\n")
         result = invoke("trajectory-generation", "--dataset", dataset, "--out", tmp_path / "out", *SCRIPTED)
         assert result.exit_code == 2

@@ -101,7 +101,9 @@ def test_a_default_that_does_not_fit_refuses_the_calls_that_need_it():
 
 def test_a_pattern_too_long_or_malformed_is_one_clear_error():
     for pattern in ("a" * 300, "("):
-        tool = Tool(name="T", description="", parameters={"s": Parameter(type="string", pattern=pattern)})
+        tool = Tool(name="T", description="", parameters={"s": Parameter(type="string")})
+        unchecked = tool.parameters["s"].model_copy(update={"pattern": pattern})
+        tool = tool.model_copy(update={"parameters": {"s": unchecked}})
         with pytest.raises(DataError, match="tool T"):
             tool_gate(tool)
 
