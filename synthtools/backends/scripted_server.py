@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stopped = threading.Event()
     # Set here, since a shell starts its background jobs with interrupts ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda number, frame: stopped.set())
     with serve(_loaded(options.name), options.port, latency=latency) as server:
         print(f"{STAND_IN}: --model openai/scripted --api-base {server.url}", flush=True)
         stopped.wait()
