@@ -82,7 +82,7 @@ class Pipeline(Blocking):
             env: AuditedEnv = await self.env_audit.acall(env=spec)
             sequences: tuple[ToolSequence, ...] = await self.task_sequences.acall(env=env)
         except (Dropped, AnswerRefused, ParseError) as error:
-            return PipelineResult(drops=(Drop(part=env_id, reason=str(error)),))
+            return PipelineResult(drops=(_drop(env_id, error),))
         parts = await together(self._task(env, sequence) for sequence in sequences)
         return PipelineResult(
             environments=(env,),
@@ -96,8 +96,12 @@ class Pipeline(Blocking):
             turns = await self.task_generation.acall(env=env, sequence=sequence)
             task: Task = await self.task_audit.acall(env=env, turns=turns)
         except (Dropped, AnswerRefused, ParseError) as error:
-            return PipelineResult(drops=(Drop(part=sequence.id, reason=str(error)),))
+            return PipelineResult(drops=(_drop(sequence.id, error),))
         rollouts = [
             await self.trajectory_generation.acall(task=task, sample=sample) for sample in range(self.profile.samples)
         ]
         return PipelineResult(tasks=(task,), trajectories=tuple(rollouts))
+
+
+def _drop(part: str, error: Dropped | AnswerRefused | ParseError) -> Drop:
+    return Drop(part=part, reason=str(error), detail=error.detail if isinstance(error, Dropped) else "")

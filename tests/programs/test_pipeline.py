@@ -42,6 +42,7 @@ def test_what_is_not_good_enough_is_told_and_the_rest_goes_on() -> None:
     with model("scripted/picky", seed=7):
         result = st.Pipeline(SMALL)(field="Bicycle rental")
     assert "no natural summary" in {drop.reason for drop in result.drops}
+    assert all("These values are missing" in drop.detail for drop in result.drops)
     assert result.tasks
 
 

@@ -230,8 +230,20 @@ def _next_step(inputs: Inputs, schema: JsonObject, seed: int) -> JsonObject:
             "open_parts": f"{len(still)} of {len(wishes)}",
             "step": {"calls": [_call(wish) for wish in known[:room]]},
         }
-    told = "; ".join(_told(one.get("answer")) for one in reversed(past))
+    asked = [_fact(one.get("answer"), words) for words in speech.questions(str(inputs["request"])) for one in past]
+    told = "; ".join([*filter(None, asked), *(_told(one.get("answer")) for one in past)])
     return {"open_parts": "nothing", "step": {"answer": f"This is done, says the scripted stand-in: {told}"[:390]}}
+
+
+def _fact(answer: Json, words: str) -> str:
+    """What an answer of a tool has under a name, in words; empty: nothing."""
+    if isinstance(answer, list):
+        return ", ".join(filter(None, (_fact(item, words) for item in answer)))
+    facts = [
+        f"{words} {_told(value)}" if key.replace("_", " ") == words else _fact(value, words)
+        for key, value in _object(answer).items()
+    ]
+    return ", ".join(filter(None, facts))
 
 
 def _one_call(schema: JsonObject, draw: random.Random) -> Json:

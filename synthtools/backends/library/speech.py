@@ -85,6 +85,11 @@ def understood(request: str, tools: Sequence[JsonObject], created: Mapping[str, 
     return wishes
 
 
+def questions(request: str) -> list[str]:
+    """What a request asks to be told, in words."""
+    return re.findall(rf"{re.escape(_QUESTION)}the ([a-z ]+)", request)
+
+
 def _arguments(text: str, tool: JsonObject, created: Mapping[str, str]) -> JsonObject:
     parameters = cast("dict[str, Json]", tool.get("parameters") or {})
     text = text.partition(_QUESTION)[0]
