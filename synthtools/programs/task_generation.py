@@ -139,6 +139,7 @@ class TaskGeneration(Blocking):
         earlier = [turn.response for turn in turns]
         conversation = [line for turn in turns for line in spoken_turn(turn)]
         feedback = ""
+        missing: Sequence[str] = ()
 
         def problems(request: str, chosen: Candidate) -> list[str]:
             return self._problems(env, tool, request, chosen, earlier)
@@ -180,7 +181,7 @@ class TaskGeneration(Blocking):
                 verdict=verdict,
                 wanted=_wanted(expected, len(turns)),
             )
-        return "request not grounded" if feedback.startswith("Say") else "solver disagrees"
+        return "request not grounded" if missing else "solver disagrees"
 
     def _problems(
         self, env: AuditedEnv, tool: Tool, request: str, chosen: Candidate, earlier: Sequence[Response]
