@@ -12,7 +12,7 @@ from typing import Any
 
 from synthtools.backends.retries import Transient, with_retries, with_retries_async
 from synthtools.backends.spec import ModelSpec
-from synthtools.errors import ContextTooSmall, ModelUnreachable, ProviderError
+from synthtools.errors import ConfigError, ContextTooSmall, ModelUnreachable, ProviderError
 from synthtools.types.record import Json, JsonObject
 
 KEYLESS = frozenset({"openai", "hosted_vllm"})
@@ -20,6 +20,9 @@ KEYLESS = frozenset({"openai", "hosted_vllm"})
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds for one try."""
+
+_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
+"""How environment variables that hold secrets end."""
 
 _UNREACHABLE = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "ConnectError", "ConnectTimeout"})
 
@@ -40,6 +43,13 @@ class LiteLLMTransport:
     structured = True
 
     def __init__(self, spec: ModelSpec) -> None:
+        for address in spec.api_bases:
+            if "@" in address:
+                raise ConfigError(f"{spec.name}: no user or password in an address: keys come from the environment")
+            if not address.startswith(("http://", "https://")):
+                raise ConfigError(f"{spec.name}: {address!r} is no address: write http://HOST:PORT/v1")
+        if spec.prefix == "hosted_vllm" and not spec.api_bases and not os.environ.get("HOSTED_VLLM_API_BASE"):
+            raise ConfigError(f"{spec.name}: give the server's address, --api-base http://HOST:PORT/v1")
         self.model = spec.name
         self._spec = spec
         self._timeout = spec.timeout or DEFAULT_TIMEOUT
@@ -174,4 +184,7 @@ def _reason(causes: list[BaseException]) -> str:
 
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    for name, value in os.environ.items():  # servers repeat the key that they refuse
+        if name.endswith(_SECRETS) and len(value) >= 8:
+            text = text.replace(value, "***")
     return text if len(text) <= 300 else text[:297] + "..."

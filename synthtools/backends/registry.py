@@ -159,7 +159,7 @@ def adapter() -> "SynthAdapter":
 
 def calls_from_state(state: JsonObject) -> "Calls":
     """The calls of a saved engine. Raises: ConfigError if its backend is not there."""
-    return _calls(ModelSpec.model_validate(state))
+    return _calls(ModelSpec.from_json(state, "the saved model"))
 
 
 def _calls(spec: ModelSpec) -> "Calls":

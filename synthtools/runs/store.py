@@ -29,9 +29,10 @@ class Store(StoreReader):
 
         Raises: RunError where there is no run, the run is in use, or the folder holds something else.
         """
-        if not (folder / STORE_NAME).is_file():
+        store = folder / STORE_NAME
+        if not store.is_file() or not store.stat().st_size:
             if not create:
-                raise RunError(f"no run at {folder}: there is no {STORE_NAME} in it")
+                raise RunError(f"no run at {folder}: {STORE_NAME} is {'empty' if store.is_file() else 'not there'}")
             _make_folder(folder)
         self._held = RunLock(folder)
         self._held.__enter__()

@@ -99,3 +99,20 @@ def test_importing_the_package_loads_no_model_library():
     code = "import json, sys, synthtools.backends, synthtools.backends.weights; print(json.dumps(sorted(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
     assert not set(heavy) & set(json.loads(out.stdout))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("openai/x", {"api_base": "localhost:8000"}, "'localhost:8000' is no address: write http://"),
+        ("openai/x", {"api_base": ["http://127.0.0.1:1/v1", "/v1"]}, "'/v1' is no address"),
+        ("openai/x", {"api_base": "http://me:hush@127.0.0.1/v1"}, "no user or password in an address: keys come"),
+        ("hosted_vllm/x", {}, "give the server's address, --api-base"),
+    ],
+)
+def test_a_server_without_an_address_is_refused_before_anything_is_sent_elsewhere(
+    name: str, settings: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("HOSTED_VLLM_API_BASE", raising=False)
+    with pytest.raises(ConfigError, match=said):
+        build_lm(name, **settings)  # pyright: ignore

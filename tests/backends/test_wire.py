@@ -146,6 +146,18 @@ async def test_what_will_not_pass_is_told_at_once(prefix: str, fault: Fault, err
     assert len(str(raised.value).splitlines()) == 1
 
 
+async def test_a_key_that_the_server_repeats_is_not_told(prefix: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(f"{prefix.upper()}_API_KEY", "sk-hush-hush")
+    refused = Fault(status=401, message="Incorrect API key provided: sk-hush-hush", kind="invalid_api_key")
+    with (
+        serve(ECHO, faults=always(refused)) as server,
+        model(f"{prefix}/qwen", api_base=server.url),
+        pytest.raises(ProviderError, match=r"Incorrect API key provided: \*\*\*") as raised,
+    ):
+        await dspy.Predict(NameTool).acall(field="libraries")
+    assert "hush" not in str(raised.value)
+
+
 def test_a_refused_connection_is_an_unreachable_model(prefix: str):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound, never listening: connections are refused

@@ -74,6 +74,18 @@ def test_a_target_that_exists(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "thesis").iterdir()) == ["chapter.txt"]
 
 
+def test_a_store_that_was_emptied_never_costs_the_files_beside_it(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / STORE_NAME).write_bytes(b"")
+    (run / "task_content.jsonl").write_text(ROW + "\n")
+    result = invoke("run", "--run", run, "--field", "Bikes", *SCRIPTED)
+    assert (result.exit_code, "exists and is no run (it holds task_content.jsonl)" in error_of(result)) == (2, True)
+    result = invoke("env-audit", "--run", run, *SCRIPTED)
+    assert (result.exit_code, "run.sqlite is empty" in error_of(result)) == (2, True)
+    assert (run / "task_content.jsonl").read_text() == ROW + "\n"
+
+
 def test_a_newer_run(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with sqlite3.connect(tmp_path / "run" / STORE_NAME) as connection:
