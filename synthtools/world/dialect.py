@@ -117,8 +117,14 @@ def _parameter_names(function: ast.FunctionDef) -> tuple[str, ...] | None:
 
 def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
     sets = _set_names(tree)
+    own = {name for node in ast.walk(tree) for name in _bound(node)}
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 1)
+        for name in _bound(node):
+            if name.startswith(("__", RESERVED)):
+                yield line, f"name {name} is refused"
+            elif name == "new_id":
+                yield line, "new_id is given; do not define it"
         if type(node) in _STATEMENTS:
             yield line, _STATEMENTS[type(node)]
         match node:
@@ -140,8 +146,8 @@ def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
                     yield line, f".{name} reads the clock: use the argument `now` (ISO 8601 text)"
             case ast.Name(id=name) if name.startswith(("__", RESERVED)):
                 yield line, f"name {name} is refused"
-            case ast.Name(id="new_id", ctx=ast.Store()):
-                yield line, "new_id is given; do not define it"
+            case ast.Name(id=name) if name in _CALLS and name not in own:
+                yield line, f"{name}() is refused: {_CALLS[name]}"
             case ast.Call(func=ast.Name(id=name)) if name in _CALLS:
                 yield line, f"{name}() is refused: {_CALLS[name]}"
             case ast.Call(func=ast.Name(id="next"), args=[ast.GeneratorExp(), *_]):
@@ -151,19 +157,33 @@ def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
         yield from _set_problems(node, line, sets)
 
 
+def _bound(node: ast.AST) -> tuple[str, ...]:
+    """The names that a node gives a meaning to."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()):
+            return (name,)
+        case ast.FunctionDef(name=name) | ast.arg(arg=name):
+            return (name,)
+        case ast.alias(name=name, asname=given):
+            return (given or name,)
+        case (
+            ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name)
+        ):
+            return (name,)
+        case ast.MatchMapping(rest=str() as name):
+            return (name,)
+        case _:
+            return ()
+
+
 def _import_problem(module: str) -> str:
     hint = "; use new_id(collection) for ids" if module == "uuid" else ""
     return f"import of {module} is refused: only {', '.join(sorted(MODULES))} may be imported{hint}"
 
 
 def _function_problems(node: ast.FunctionDef | ast.Lambda, line: int) -> Iterator[_Found]:
-    if isinstance(node, ast.FunctionDef):
-        if node.decorator_list:
-            yield line, "decorators are not available"
-        if node.name == "new_id":
-            yield line, "new_id is given; do not define it"
-        if node.name.startswith(("__", RESERVED)):
-            yield line, f"name {node.name} is refused"
+    if isinstance(node, ast.FunctionDef) and node.decorator_list:
+        yield line, "decorators are not available"
     for default in [*node.args.defaults, *(value for value in node.args.kw_defaults if value is not None)]:
         if not isinstance(default, ast.Constant | ast.UnaryOp):
             yield line, "a default must be a plain constant: a list or dict would outlive the call"

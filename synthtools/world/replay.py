@@ -92,7 +92,7 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> dict[str, str]:
         [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
     )
     done = subprocess.run(
-        [sys.executable, "-m", "synthtools.world.replay"],
+        [sys.executable, "-P", "-m", "synthtools.world.replay"],  # -P: no module of the working directory is imported
         input=b"\n".join(task.model_dump_json(by_alias=True).encode() for task in tasks),
         capture_output=True,
         env=environment,

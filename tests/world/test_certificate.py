@@ -411,3 +411,10 @@ def test_the_tools_and_collections_of_the_tests_are_what_they_say():
     assert [collection.name for collection in COLLECTIONS] == list(STATE)
     assert World(ENV).now == NOW
     assert ToolCall.parse(str(CREATE)) == CREATE
+
+
+def test_the_replaying_process_imports_nothing_from_the_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "orjson.py").write_text("raise SystemExit('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    one = task("Please cancel booking BK-1.", CANCEL_1)
+    assert fingerprints_elsewhere([one]) == {one.id: fingerprint(one)}

@@ -56,6 +56,16 @@ def run(body, head="", limits=None):
         ("", "print(args)\nreturn {}", "printing"),
         ("def new_id(collection):\n    return 'X-1'", "return {}", "new_id is given"),
         ("", "_st_state = 1\nreturn {}", "_st_state"),
+        ("from json import loads as new_id", "return {}", "new_id is given"),
+        ("", "first = lambda new_id: new_id\nreturn {}", "new_id is given"),
+        ("import json as _st_json", "return {}", "_st_json"),
+        ("", "try:\n    pass\nexcept ValueError as _st_ids:\n    pass\nreturn {}", "_st_ids"),
+        ("", "match args:\n    case _st_in:\n        return {}", "_st_in"),
+        ("", "_ｓt_ids = {}\nreturn {}", "_st_ids"),
+        ("", "return args.__ｃlass__", "__class__"),
+        ("", "mark = hash\nreturn mark('a')", "differs between runs"),
+        ("", "return list(map(id, [args]))", "differs between runs"),
+        ("", "say = print\nsay('x')\nreturn {}", "printing"),
     ],
 )
 def test_what_may_not_run_is_refused_with_its_line_and_a_way_out(head, body, reason):
@@ -121,3 +131,36 @@ def test_nothing_is_left_from_one_feed_to_the_next():
     feed("left = 1\n'done'", {})
     with pytest.raises(SandboxError, match="NameError"):
         feed("str(left)", {})
+
+
+def test_a_name_of_ones_own_may_be_that_of_a_refused_builtin():
+    assert run("id = args['n']\nhelp = [id]\nreturn {'n': help[0]}").data == {"n": 3}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return {'n': dict.fromkeys(range(10**9), 1)}",
+        "return {'n': 'a' * 10**10}",
+        "return {'n': '%1000000000d' % 3}",
+        "return {'n': ('a' * 1000000).join(['b'] * 1000000)}",
+        "return {'n': 10 ** (10 ** 9)}",
+        "return {'n': 1 << 10 ** 11}",
+        "x = ['a' * 1000]\nfor i in range(40):\n    x = [x, x]\nreturn {'n': x}",
+        "x = ['a' * 1000]\nfor i in range(40):\n    x = [x, x]\nstate['things']['TH-1']['n'] = x\nreturn {}",
+        "state['things']['TH-1']['n'] = state\nreturn {}",
+        "x = []\nfor i in range(100000):\n    x = [x]\nreturn {'n': x}",
+        "import json\nreturn json.loads('[' * 100000)",
+        "import re\nreturn {'n': re.compile('(((a{1000}){1000}){1000})')}",
+        "return apply",
+        "return {'n': {1, 2}}",
+        "raise ValueError('x' * 50000000)",
+    ],
+)
+def test_what_grows_without_bound_or_is_no_json_is_contained(body):
+    with pytest.raises(SandboxError):
+        run(body)
+
+
+def test_a_pattern_that_backtracks_comes_to_an_end():
+    assert run("import re\nreturn {'n': re.match('(a+)+$', 'a' * 50 + 'b') is None}").data == {"n": True}
