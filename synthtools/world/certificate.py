@@ -11,12 +11,12 @@ from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import Gate
 from synthtools.world.grounding import ground, scalars, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
-from synthtools.world.patch import pointer, resolve, same
+from synthtools.world.patch import resolve, same
 from synthtools.world.replay import fingerprint, fingerprints_elsewhere, open_world
 from synthtools.world.scoring import Executed, score
 from synthtools.world.spoken import SpokenText
 from synthtools.world.transitions import Transitions
-from synthtools.world.variants import GoldStep, Variant, altered, argument_values, dropped, extra_writes, swapped
+from synthtools.world.variants import GoldStep, Variant, altered, dropped, extra_writes, swapped
 from synthtools.world.verify import verify
 from synthtools.world.world import World
 
@@ -67,34 +67,6 @@ def _paraphrased(task: Task) -> Paraphrased:
     found = task.provenance.get("paraphrased")
     rows = found if isinstance(found, list) else []
     return [(int(str(row[0])), str(row[1])) for row in rows if isinstance(row, list) and len(row) == 2]
-
-
-def choose_expected_answer(task: Task, responses: Sequence[Response], *, most: int = 1) -> tuple[AnswerValue, ...]:
-    """What the final answer of a task could be held to: values of its last reading call that the request does not give.
-
-    Args:
-        task: The task; a tool without `writes` reads.
-        responses: What its gold calls answered.
-        most: More candidates than this, and nothing is chosen: the request cannot have asked for all of them.
-    """
-    tools = {tool.name: tool for tool in (task.world.tools if task.world else task.tools)}
-    request = SpokenText(task.summary, task.world.now if task.world else None)
-    given = argument_values(task.gt_tool_calls)
-    for index in reversed(range(len(responses))):
-        tool = tools.get(task.gt_tool_calls[index].name)
-        data = responses[index].data
-        if tool is None or tool.changes_state or not isinstance(data, dict):
-            continue
-        chosen = [
-            AnswerValue(value=value, call=index, pointer=pointer(name))
-            for name, value in data.items()
-            if _is_telling(value)
-            and not tool.output[name].prose
-            and request.mention(value) is None
-            and not any(same(value, known) for known in given)
-        ]
-        return tuple(chosen) if len(chosen) <= most else ()
-    return ()
 
 
 class _Certifier:

@@ -16,9 +16,6 @@ from pydantic_monty import Monty
 
 from synthtools.errors import SandboxError
 
-SANDBOX_VERSION = pydantic_monty.__version__
-"""Part of what a certificate depends on."""
-
 _FROZEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 

@@ -151,11 +151,6 @@ class World:
         return copy_state(self._state)
 
     @property
-    def state_hash(self) -> str:
-        """The content hash of the state."""
-        return slice_hash(self._state, self._state)
-
-    @property
     def tools(self) -> tuple[Tool, ...]:
         """The tools that can be called."""
         return tuple(self._scene.tools.values())

@@ -9,7 +9,7 @@ import pytest
 
 from synthtools.errors import ReplayError
 from synthtools.types import AnswerValue, Certificate, Response, Step, ToolCall, ToolCode, Trajectory, VerifyPolicy
-from synthtools.world.certificate import certify, certify_many, choose_expected_answer
+from synthtools.world.certificate import certify, certify_many
 from synthtools.world.replay import fingerprint, fingerprints_elsewhere, replay
 from synthtools.world.simulator import Simulation
 from synthtools.world.transitions import MemoryTransitions
@@ -305,13 +305,6 @@ def test_a_judge_can_vouch_for_a_paraphrase():
     vague = task("Cancel the only booking of Ann Lee.", CANCEL_1)
     assert certify(vague).grade == "refused"
     assert certify(vague, paraphrased=[(0, "booking_id")]).grade == "certified"
-
-
-def test_an_answer_to_hold_rollouts_to_is_chosen_only_where_there_is_one():
-    response = World(ENV).call(FIND)
-    [chosen] = choose_expected_answer(task("Which bookings has RM-1?", FIND), [response])
-    assert (chosen.value, chosen.pointer) == (["BK-1", "BK-3"], "/bookings")
-    assert choose_expected_answer(task("Tell me about RM-2.", PRICE), [World(ENV).call(PRICE)]) == ()
 
 
 # Recorded tasks: a model answered some tool.
