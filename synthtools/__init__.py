@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from synthtools.modules.generator import SequenceGenerator as SequenceGenerator
     from synthtools.modules.generator import SubfieldGenerator as SubfieldGenerator
     from synthtools.modules.generator import ToolGenerator as ToolGenerator
+    from synthtools.modules.judges import DisagreementJudge as DisagreementJudge
     from synthtools.modules.judges import SolutionJudge as SolutionJudge
     from synthtools.modules.judges import TrajectoryJudge as TrajectoryJudge
     from synthtools.modules.judges import TurnJudge as TurnJudge
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from synthtools.programs.task_audit import TaskAudit as TaskAudit
     from synthtools.programs.task_generation import TaskGeneration as TaskGeneration
     from synthtools.programs.task_sequences import TaskSequences as TaskSequences
+    from synthtools.programs.tool_behaviour import ToolBehaviour as ToolBehaviour
     from synthtools.programs.trajectory_generation import TrajectoryGeneration as TrajectoryGeneration
     from synthtools.runs.run import open_run as open_run
     from synthtools.types import SMALL as SMALL
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from synthtools.types import Response as Response
     from synthtools.types import Scenario as Scenario
     from synthtools.types import SimulationVerdict as SimulationVerdict
+    from synthtools.types import SolutionVerdict as SolutionVerdict
     from synthtools.types import SolvedTurns as SolvedTurns
     from synthtools.types import Step as Step
     from synthtools.types import Task as Task
@@ -162,6 +165,7 @@ _HOMES = {
         "Response",
         "Scenario",
         "SimulationVerdict",
+        "SolutionVerdict",
         "SolvedTurns",
         "Step",
         "Task",
@@ -223,6 +227,7 @@ _HOMES = {
         "TurnSolver",
     ),
     "synthtools.modules.judges": (
+        "DisagreementJudge",
         "SolutionJudge",
         "TrajectoryJudge",
         "TurnJudge",
@@ -237,6 +242,7 @@ _HOMES = {
     "synthtools.programs.task_sequences": ("TaskSequences",),
     "synthtools.programs.task_generation": ("TaskGeneration",),
     "synthtools.programs.task_audit": ("TaskAudit",),
+    "synthtools.programs.tool_behaviour": ("ToolBehaviour",),
     "synthtools.programs.trajectory_generation": ("TrajectoryGeneration",),
     "synthtools.programs.pipeline": ("Pipeline",),
     "synthtools.exports.task_content": (

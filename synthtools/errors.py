@@ -31,7 +31,22 @@ failure with its cause, and only `UsageError` and an unreachable model end a com
 from typing import Literal
 
 FailureCause = Literal["provider", "parse", "parameter", "simulator", "agent", "judge", "task", "budget"]
-"""Which boundary an unsolved rollout or a failed item is attributed to."""
+"""Which boundary an unsolved rollout or a failed item is attributed to.
+
+The first that applies, in this order; a rollout that was solved has none:
+
+- `provider`: the model could not be reached or refused the request, and the rollout or item ended there.
+- `parse`: the model's answers were no JSON of the asked schema, even after bounded retries.
+- `budget`: a budget was spent before the end.
+- `simulator`: a tool had no valid answer (status 500), and the rollout did not come to its goal all the same.
+- `task`: the task's own gold solution cannot be replayed or is not scored as solved; of an item: what was asked for
+  could not be made.
+- `judge`: all that code can check holds, and the word of a declared LLM judge is missing.
+- `parameter`: the agent needed a call and never got it past the gate: wrong name, missing or wrong arguments.
+- `agent`: anything else that the agent did or left out.
+
+Only `parameter` and `agent` are the agent's own: a rollout with another cause has no reward.
+"""
 
 
 class SynthToolsError(Exception):

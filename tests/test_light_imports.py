@@ -5,7 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = ("dspy", "litellm", "openai", "torch", "ray", "datasets", "pydantic_monty", "xllamacpp", "vllm", "aiohttp")
+HEAVY = (
+    "dspy",
+    "litellm",
+    "openai",
+    "torch",
+    "ray",
+    "datasets",
+    "pydantic_monty",
+    "xllamacpp",
+    "vllm",
+    "aiohttp",
+    "rensa",
+)
 
 REPORT = f"\nimport sys\nprint('heavy:', sorted(set({HEAVY!r}) & set(sys.modules)))\n"
 

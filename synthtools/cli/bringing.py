@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
+
+from rich.table import Table
 
 from synthtools.cli.options import ModelOptions
 from synthtools.cli.rollouts import task_outcome
@@ -16,6 +19,7 @@ from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.stages import NEXT, STAGES
 from synthtools.runs.store import Store
 from synthtools.types.environment import EnvSpec
+from synthtools.types.lifting import Verdict
 from synthtools.types.names import slug
 from synthtools.types.task import Task
 
@@ -31,6 +35,8 @@ def import_v1(path: Path, folder: Path) -> None:
         store.put_all(_new(store, (environment_outcome(env, settings) for env in read_environments(path, report))))
     for kind, count in list(report.counts.items())[:_SHOWN]:
         out.print(shown(f"{count:6} {kind}"))
+    if report.constraints:
+        out.print(_constraints(report))
     for id, change in report.changes[:_SHOWN]:
         out.print(shown(f"  {id}: {change.part}: {change.kind} {one_line(change.detail, 120)}", "dim"))
     if len(report.changes) > _SHOWN:
@@ -64,9 +70,20 @@ def environment_outcome(env: EnvSpec, settings: Settings) -> Outcome:
         "done",
         payload,
         content_hash(payload, stage.unhashed),
+        tallies=stage.tallies(env),
         children=tuple(child.expand(item, lambda: env, settings.profile)),
         expanded=child.expansion(settings.profile),
     )
+
+
+def _constraints(report: ImportReport) -> Table:
+    """How many constraints in prose became fields, by kind; the others stay prose."""
+    table = Table("constraints in prose", header_style="bold")
+    for name in get_args(Verdict):
+        table.add_column(name, justify="right")
+    for kind, found in report.constraints.items():
+        table.add_row(kind, *(str(count) for count in found.values()))
+    return table
 
 
 def _settings(path: Path, folder: Path) -> Settings:

@@ -15,7 +15,10 @@ app = typer.Typer(no_args_is_help=True, help="Bring other people's tools and tas
 @app.command("v1")
 @command
 def v1(path: _Source, folder: RunFolder) -> None:
-    """Tools of the first version: environments whose tools a model answers; every normalisation is reported."""
+    """Tools of the first version: environments whose tools a model answers; every normalisation is reported.
+
+    Constraints in prose become typed fields where they are sure; how many were lifted, doubtful and left is printed.
+    """
     from synthtools.cli.bringing import import_v1
 
     import_v1(path, folder)

@@ -5,8 +5,10 @@ from pathlib import Path
 import orjson
 import typer
 
-from synthtools.cli.work import out, say
+from synthtools.cli.options import ModelOptions
+from synthtools.cli.work import gather_settings, out, say
 from synthtools.errors import UsageError
+from synthtools.reports.duplicates import Repeated, find_repetitions
 from synthtools.reports.funnel import costs, funnel, left_line
 from synthtools.reports.text import plain, shown
 from synthtools.reports.views import view
@@ -18,14 +20,16 @@ from synthtools.types.record import Json
 
 
 def show_status(folder: Path, *, as_json: bool, check: bool, cost: bool) -> None:
-    """Prints how a run stands; ends with 2 where `check` finds damage."""
+    """Prints how a run stands; `check` looks for damage, which ends it with 2, and for near-duplicates."""
     with open_run(folder) as run:
         status = run.status()
         damage = [plain(line) for line in run.store.damage(UNHASHED)] if check else []
+        repeated = _repetitions(run) if check and not damage else ()
         if as_json:
             report = status.to_json()
             if check:
                 report["damage"] = list[Json](damage)
+                report["near_duplicates"] = {kind.what: kind.to_json() for kind in repeated}
             if cost:
                 report["calls"] = [
                     {"stage": stage, "role": role, "model": model, **usage.model_dump(mode="json")}
@@ -40,10 +44,18 @@ def show_status(folder: Path, *, as_json: bool, check: bool, cost: bool) -> None
                 out.print(shown(left))
             if check and not damage:
                 out.print("every record matches its hash")
+            for kind in repeated:
+                for line in kind.lines():
+                    out.print(shown(line), soft_wrap=True)
     if damage:
         for line in damage:
             say(line)
         raise typer.Exit(UsageError.exit_code)
+
+
+def _repetitions(run: Run) -> tuple[Repeated, ...]:
+    threshold = gather_settings(run.path, ModelOptions()).profile.duplicate_threshold
+    return find_repetitions(run.store, threshold)
 
 
 def show_record(folder: Path, id: str, stage: str | None, *, as_json: bool) -> None:

@@ -13,7 +13,9 @@ _Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 def status(
     folder: RunFolder,
     json: _Json = False,
-    check: Annotated[bool, typer.Option("--check", help="Check every record against its hash.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Check every record against its hash, and report near-duplicates.")
+    ] = False,
     cost: Annotated[bool, typer.Option("--cost", help="Model calls by stage, role and model.")] = False,
 ) -> None:
     """Counts by stage, drops and failures by reason, tokens, and what is left."""

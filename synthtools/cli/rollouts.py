@@ -19,6 +19,7 @@ from synthtools.runs.store import Store
 from synthtools.types.names import slug
 from synthtools.types.profile import Profile
 from synthtools.types.task import Task
+from synthtools.world.policy import check_policy
 
 _SOURCE, _READ = "dataset", "dataset_read"
 """Keys of the store: the file that a run's tasks come from, and what was read of it to the end."""
@@ -65,7 +66,11 @@ def roll_out(
 
 
 def task_outcome(task: Task, profile: Profile) -> Outcome:
-    """A task from elsewhere as a done item of the task audit, its rollouts planned."""
+    """A task from elsewhere as a done item of the task audit, its rollouts planned.
+
+    Raises: DataError where its policy names what the task does not have.
+    """
+    check_policy(task)
     stage, child = STAGES["task-audit"], NEXT["task-audit"]
     item = Item(stage.name, task.id, field=slug(task.field))
     payload = stage.write(task)
@@ -74,6 +79,7 @@ def task_outcome(task: Task, profile: Profile) -> Outcome:
         "done",
         payload,
         content_hash(payload, stage.unhashed),
+        tallies=stage.tallies(task),
         children=tuple(child.expand(item, lambda: task, profile)),
         expanded=child.expansion(profile),
     )

@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from synthtools.errors import DataError
 from synthtools.exports.lines import JsonLines
 from synthtools.types.environment import EnvSpec, Scenario
+from synthtools.types.lifting import Verdict
 from synthtools.types.names import is_id, slug, unused
+from synthtools.types.phrase import ConstraintKind
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.tool import Tool
-from synthtools.types.v1 import Normalisation, normalise_tool
+from synthtools.types.v1 import VERDICTS, Normalisation, normalise_tool
 
 
 @dataclass
@@ -27,6 +30,16 @@ class ImportReport:
     def counts(self) -> dict[str, int]:
         """Changes by kind, the most frequent first."""
         return dict(Counter(change.kind for _, change in self.changes).most_common())
+
+    @property
+    def constraints(self) -> dict[ConstraintKind, dict[Verdict, int]]:
+        """Constraints found in prose: kind -> lifted, doubtful and left, all three always there."""
+        found = Counter((change.constraint, change.kind) for _, change in self.changes)
+        return {
+            kind: {verdict: found[kind, noted] for verdict, noted in VERDICTS.items()}
+            for kind in get_args(ConstraintKind)
+            if any(found[kind, noted] for noted in VERDICTS.values())
+        }
 
 
 def read_environments(path: str | Path, report: ImportReport | None = None) -> Iterator[EnvSpec]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import dspy
 from pydantic import TypeAdapter
 
-from synthtools.errors import AnswerRefused
+from synthtools.errors import AnswerRefused, ParseError
 from synthtools.modules import drafts
 from synthtools.modules.demos import BEHAVIOURS
 from synthtools.modules.role import Role
@@ -18,7 +18,19 @@ from synthtools.types.names import slug
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.types.tool import Parameter, Tool
-from synthtools.world.design import CHANGING, READING, Action, Rule, ToolDesign, by_name, id_parameter, starts_by_itself
+from synthtools.world import duplicates
+from synthtools.world.design import (
+    CHANGING,
+    READING,
+    Action,
+    Rule,
+    ToolDesign,
+    by_name,
+    id_parameter,
+    starts_by_itself,
+    tool_of,
+)
+from synthtools.world.duplicates import NearDuplicates
 
 
 def scenario_text(scenario: Scenario) -> str:
@@ -64,19 +76,49 @@ class ScenarioGenerator(Role):
 
     signature = ask.GenerateScenarios
 
-    async def aforward(self, *, field: str, subfield: str, count: int, kinds: int = 2) -> tuple[Scenario, ...]:
-        """Describes `count` distinct scenarios of a subfield, with `kinds` kinds of records each."""
+    async def aforward(
+        self,
+        *,
+        field: str,
+        subfield: str,
+        count: int,
+        kinds: int = 2,
+        earlier: Sequence[Scenario] = (),
+        duplicate_threshold: float = STANDARD.duplicate_threshold,
+    ) -> tuple[Scenario, ...]:
+        """Describes `count` distinct scenarios of a subfield, with `kinds` kinds of records each.
+
+        Where the last try still repeats a scenario of `earlier` or of the same answer, the try with the fewest such
+        scenarios counts, and these say what they repeat.
+        """
+        best: tuple[Scenario, ...] | None = None
 
         def build(answer: dspy.Prediction) -> tuple[Scenario, ...]:
+            nonlocal best
             rows = cast(list[JsonObject], answer.scenarios)
-            scenarios = tuple(Scenario.model_validate({"field": field, "subfield": subfield, **row}) for row in rows)
-            distinct([scenario.title for scenario in scenarios], "titles")
-            for scenario in scenarios:
+            given = [Scenario.model_validate({"field": field, "subfield": subfield, **row}) for row in rows]
+            distinct([scenario.title for scenario in given], "titles")
+            for scenario in given:
                 distinct([noun for kind in scenario.kinds for noun in (kind.singular, kind.plural)], "nouns")
+            scenarios = duplicates.told_apart(given, earlier, duplicate_threshold)
+            repeated = [scenario for scenario in scenarios if scenario.repeats]
+            if repeated and (best is None or len(repeated) < sum(bool(scenario.repeats) for scenario in best)):
+                best = scenarios
+            if repeated:
+                first = repeated[0]
+                raise AnswerRefused(
+                    f"The scenario {first.title} is too much like {first.repeats}. Describe other work, with other "
+                    "kinds of records."
+                )
             return scenarios
 
         schema = drafts.exactly(count, drafts.scenario_schema(kinds))
-        return await self.ask(build, field=field, subfield=subfield, answer_schema=schema)
+        try:
+            return await self.ask(build, field=field, subfield=subfield, answer_schema=schema)
+        except (AnswerRefused, ParseError):
+            if best is None:
+                raise
+            return best
 
 
 class CollectionGenerator(Role):
@@ -102,14 +144,23 @@ class CollectionGenerator(Role):
 
 
 def collection_of(draft: dict[str, Any], kind: RecordKind, earlier: Sequence[Collection]) -> Collection:
-    """The typed collection of a draft. Raises: AnswerRefused, saying what to change."""
+    """The typed collection of a draft. Raises: AnswerRefused, saying what to change.
+
+    A field that tells of another collection's record becomes a link to it: what is said twice gets out of step.
+    """
     nouns = {kind.singular, kind.plural, *(noun for other in earlier for noun in (other.name, other.record))}
     fields: dict[str, Parameter] = {}
-    for target in dict.fromkeys(cast(list[str], draft.get("belongs_to", []))):
+    drafted = TypeAdapter(tuple[ask.FieldDraft, ...]).validate_python(draft["fields"])
+    owners = {field.name: owner for field in drafted if (owner := _owner(field.name, kind, earlier))}
+    if len(owners) == len(drafted):
+        raise AnswerRefused(f"Give fields of the {kind.plural.replace('_', ' ')} themselves.")
+    for target in dict.fromkeys([*cast(list[str], draft.get("belongs_to", [])), *owners.values()]):
         other = by_name(earlier)[target]
         noun = other.record.replace("_", " ")
         fields[id_parameter(other)] = Parameter(type="string", references=target, description=f"Id of its {noun}")
-    for field in TypeAdapter(tuple[ask.FieldDraft, ...]).validate_python(draft["fields"]):
+    for field in drafted:
+        if field.name in owners:
+            continue
         if field.name in nouns or {"id", "ids"} & set(field.name.split("_")):
             raise AnswerRefused(f"Leave out the field {field.name}: ids and links are there already.")
         if field.name in fields:
@@ -124,6 +175,13 @@ def collection_of(draft: dict[str, Any], kind: RecordKind, earlier: Sequence[Col
     prefixes = {other.id_prefix for other in earlier}
     prefix = next(p for p in _prefixes(kind.singular) if p not in prefixes)
     return Collection(name=kind.plural, record=kind.singular, id_prefix=prefix, fields=fields)
+
+
+def _owner(field: str, kind: RecordKind, earlier: Sequence[Collection]) -> str | None:
+    """The earlier collection whose records a field's name speaks of: `customer_name` of an order, say."""
+    if field.startswith(f"{kind.singular}_"):
+        return None
+    return next((other.name for other in earlier if field.startswith(f"{other.record}_")), None)
 
 
 def _prefixes(record: str) -> list[str]:
@@ -156,23 +214,30 @@ class RecordGenerator(Role):
     async def aforward(
         self, *, scenario: Scenario, collection: Collection, state: State, count: int, spare: int, seed: int
     ) -> tuple[dict[str, JsonObject], tuple[JsonObject, ...]]:
-        """Writes `count` records for the state, by id, and `spare` ones that stay outside it.
+        """Writes `count` records for the state, by id, and up to `spare` ones that stay outside it.
 
-        References point at records of `state`, drawn by `seed`.
+        No two share their first text: one that repeats it is left out, as long as there are enough. References point at
+        records of `state`, drawn by `seed`.
         """
         draw = Random(f"{seed}/{collection.name}")
 
         schema = drafts.record_schema(collection)
 
+        first = next((name for name, field in collection.fields.items() if drafts.is_written(field)), None)
+        told_apart = first if first is not None and collection.fields[first].type == "string" else None
+
         def build(answer: dspy.Prediction) -> list[JsonObject]:
-            rows = cast(list[JsonObject], answer.records)
-            first = next((name for name, field in collection.fields.items() if drafts.is_written(field)), None)
-            if first and collection.fields[first].type == "string":
-                distinct([str(row[first]) for row in rows], f"values of {first}")
-            for number, row in enumerate(rows):
-                if row in rows[:number]:
-                    raise AnswerRefused("Two records are the same. Make every record different.")
-            return rows
+            given = cast(list[JsonObject], answer.records)
+            if first is None:
+                return given
+            kept: list[JsonObject] = []
+            for row in given:
+                if row not in kept and not (told_apart and _stands(row[told_apart], told_apart, kept)):
+                    kept.append(row)
+            if len(kept) < count:
+                what = f"values of {told_apart}" if told_apart else "records"
+                raise AnswerRefused(f"Only {len(kept)} {what} differ. Make all {count + spare} different.")
+            return kept
 
         rows: list[JsonObject] = await self.ask(
             build,
@@ -181,7 +246,7 @@ class RecordGenerator(Role):
             answer_schema=drafts.exactly(count + spare, schema),
         )
         drawn = {
-            name: _drawn_values(field, state, count + spare, draw)
+            name: _drawn_values(field, state, len(rows), draw)
             for name, field in collection.fields.items()
             if not drafts.is_written(field)
         }
@@ -191,6 +256,10 @@ class RecordGenerator(Role):
         ]
         kept = {f"{collection.id_prefix}-{number + 1}": record for number, record in enumerate(records[:count])}
         return kept, tuple(records[count:])
+
+
+def _stands(value: Json, name: str, rows: Sequence[JsonObject]) -> bool:
+    return any(str(row[name]).strip().lower() == str(value).strip().lower() for row in rows)
 
 
 def _drawn_values(field: Parameter, state: State, count: int, draw: Random) -> list[Json]:
@@ -232,9 +301,16 @@ class ToolGenerator(Role):
         """
         actions: tuple[Action, ...] = CHANGING if changing else READING
         used: list[tuple[Action, str]] = [(design.action, design.collection) for design in (*earlier, *failed)]
+        known = NearDuplicates(profile.duplicate_threshold)
+        for design in earlier:
+            known.add(design.name, duplicates.tool_text(tool_of(design, collections)))
 
         def build(answer: dspy.Prediction) -> ToolDesign:
-            return design_of(cast(dict[str, Any], answer.tool), collections, (*earlier, *failed))
+            design = design_of(cast(dict[str, Any], answer.tool), collections, (*earlier, *failed))
+            near = known.find(duplicates.tool_text(tool_of(design, collections)))
+            if near is not None:
+                raise AnswerRefused(f"{near.key} does nearly the same already. Design a tool that does something else.")
+            return design
 
         return await self.ask(
             build,

@@ -1,18 +1,22 @@
 """The judges: asked only where code cannot decide."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
+from zlib import crc32
 
 import dspy
 
 from synthtools.errors import AnswerRefused
 from synthtools.modules import drafts
+from synthtools.modules.generator import behaviour_text
 from synthtools.modules.role import Role
 from synthtools.modules.solver import exchange
 from synthtools.signatures import judges as ask
 from synthtools.types.call import Response, ToolCall
+from synthtools.types.tool import Tool
 from synthtools.types.trajectory import Trajectory
-from synthtools.types.verdict import Citation, TrajectoryVerdict, TurnVerdict
+from synthtools.types.verdict import Citation, SolutionVerdict, TrajectoryVerdict, TurnVerdict
+from synthtools.world.agreement import Disagreement, Which
 
 
 class TurnJudge(Role):
@@ -73,7 +77,7 @@ class TurnJudge(Role):
 
 
 class SolutionJudge(Role):
-    """An independent solution (eval) -> whether it serves the request equally."""
+    """A solution whose effects differ from the gold one's (eval) -> whether it serves the person equally well."""
 
     signature = ask.JudgeSolution
     max_tokens = 200
@@ -85,11 +89,20 @@ class SolutionJudge(Role):
         expected: Sequence[ToolCall],
         actual: Sequence[ToolCall],
         differences: Sequence[str],
-    ) -> TurnVerdict:
-        """Judges an independent solution whose effects differ from the gold one's."""
+    ) -> SolutionVerdict:
+        """Judges a solution by what differs after it.
 
-        def build(answer: dspy.Prediction) -> TurnVerdict:
-            return TurnVerdict(grounded=True, correct=bool(answer.equivalent), feedback=answer.reason)
+        Args:
+            request: What the person asked for.
+            expected: The gold calls.
+            actual: The calls that succeeded.
+            differences: How the records differ from those after the gold calls, as `Verdict.undecided` has it.
+        """
+
+        def build(answer: dspy.Prediction) -> SolutionVerdict:
+            return SolutionVerdict(
+                differences=tuple(differences), equivalent=bool(answer.equivalent), reason=answer.reason
+            )
 
         return await self.ask(
             build,
@@ -97,6 +110,37 @@ class SolutionJudge(Role):
             expected_calls=[str(call) for call in expected],
             actual_calls=[str(call) for call in actual],
             differences=list(differences),
+        )
+
+
+class DisagreementJudge(Role):
+    """Two behaviours' outcomes of one call -> which is right."""
+
+    signature = ask.JudgeDisagreement
+    max_tokens = 200
+
+    async def aforward(self, *, tool: Tool, now: str, case: Disagreement) -> Which | Literal["neither"]:
+        """Judges a case in which two behaviours differ.
+
+        Which of the two is shown first hangs on the case alone, so that a liking for a place favours neither writer.
+        """
+        turned = crc32(case.what.encode()) % 2 == 1
+        shown = [case.shown("second"), case.shown("first")] if turned else [case.shown("first"), case.shown("second")]
+
+        def build(answer: dspy.Prediction) -> Which | Literal["neither"]:
+            right = cast(Which | Literal["neither"], answer.right)
+            if turned and right != "neither":
+                return "second" if right == "first" else "first"
+            return right
+
+        return await self.ask(
+            build,
+            tool=behaviour_text(tool),
+            records=case.before,
+            now=now,
+            arguments=case.arguments,
+            first=shown[0],
+            second=shown[1],
         )
 
 

@@ -116,14 +116,20 @@ class AgentSolver(Role):
     ) -> AgentStep:
         """Chooses the next step of a rollout; at most `parallel` calls in one step.
 
+        An agent that answers while it says itself that something is open is reminded of it once.
+
         Raises:
             AnswerRefused: the agent would only repeat calls that it has made.
         """
         done = [call for past in steps for call in past.calls]
+        reminded: list[str] = []
 
         def build(answer: dspy.Prediction) -> AgentStep:
             step = cast(dict[str, Any], answer.step)
             if "answer" in step:
+                if _names_open_parts(answer.open_parts) and not reminded:
+                    reminded.append(answer.open_parts)
+                    raise AnswerRefused(f"You say this is open: {answer.open_parts}. Call the tool that does it.")
                 return AgentStep(thought=answer.open_parts, answer=step["answer"])
             calls = tuple(call_of(row) for row in step["calls"])
             for call in calls:
@@ -139,6 +145,11 @@ class AgentSolver(Role):
             first_attempt=first_attempt,
             answer_schema=drafts.step_schema(tools, parallel),
         )
+
+
+def _names_open_parts(said: str) -> bool:
+    words = said.lower().split()
+    return bool(words) and words[0].isalpha() and words[0] not in ("nothing", "none", "no")
 
 
 def made(step: Step) -> list[Json]:

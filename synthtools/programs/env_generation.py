@@ -1,12 +1,11 @@
 """Stage 1: field -> subfields -> scenarios -> an environment with a populated state and tools as certified code."""
 
-import asyncio
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from synthtools.errors import AnswerRefused, Dropped, ParseError
 from synthtools.modules.generator import (
-    BehaviourGenerator,
     CollectionGenerator,
     RecordGenerator,
     ScenarioGenerator,
@@ -14,13 +13,14 @@ from synthtools.modules.generator import (
     ToolGenerator,
 )
 from synthtools.modules.role import Blocking
+from synthtools.programs.tool_behaviour import ToolBehaviour, WrittenBehaviour
 from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, Scenario, ToolCode
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.record import JsonObject, State
 from synthtools.types.tool import Tool
-from synthtools.world.behaviour import Behaviour
 from synthtools.world.design import ToolDesign, tool_of
 from synthtools.world.design_examples import worked_examples
+from synthtools.world.designed_behaviour import DesignedBehaviour
 
 
 class Subfields(Blocking):
@@ -44,10 +44,15 @@ class Scenarios(Blocking):
         self.profile = profile
         self.generate = ScenarioGenerator()
 
-    async def aforward(self, *, field: str, subfield: str) -> tuple[Scenario, ...]:
-        """Describes the scenarios of a subfield."""
+    async def aforward(self, *, field: str, subfield: str, earlier: Sequence[Scenario] = ()) -> tuple[Scenario, ...]:
+        """Describes the scenarios of a subfield; those that nearly repeat one of `earlier` say which."""
         return await self.generate.acall(
-            field=field, subfield=subfield, count=self.profile.scenarios, kinds=self.profile.collections
+            field=field,
+            subfield=subfield,
+            count=self.profile.scenarios,
+            kinds=self.profile.collections,
+            earlier=earlier,
+            duplicate_threshold=self.profile.duplicate_threshold,
         )
 
 
@@ -64,7 +69,7 @@ class EnvGeneration(Blocking):
         self.design_collection = CollectionGenerator()
         self.populate = RecordGenerator()
         self.design_tool = ToolGenerator()
-        self.write_behaviour = BehaviourGenerator()
+        self.code = ToolBehaviour(profile)
 
     async def aforward(self, *, scenario: Scenario, env_id: str) -> EnvSpec:
         """Makes an environment.
@@ -124,45 +129,18 @@ class EnvGeneration(Blocking):
                     drops.append(Drop(part=f"tool slot {slot + 1}", reason="no usable design", detail=str(error)[:300]))
                     continue
                 tool = tool_of(design, env.collections)
-                written, failure = await self._certified_code(env, design, tool)
-                if written is None:
+                written: WrittenBehaviour = await self.code.acall(
+                    tool=tool, env=env, examples=worked_examples(design, tool, env), oracle=DesignedBehaviour(design)
+                )
+                if written.code is None or not written.code.certified:
                     failed.append(design)
-                    drops.append(Drop(part=f"tool:{tool.name}", reason="not certified", detail=failure[:300]))
+                    drops.append(Drop(part=f"tool:{tool.name}", reason="not certified", detail=written.failure[:300]))
                     continue
                 designs.append(design)
                 tools.append(tool)
-                code[tool.name] = written
+                code[tool.name] = written.code
                 break
         return env.model_copy(update={"tools": tuple(tools), "code": code, "drops": tuple(drops)})
-
-    async def _certified_code(self, env: EnvSpec, design: ToolDesign, tool: Tool) -> tuple[ToolCode | None, str]:
-        """Rounds of writing and certifying a tool's behaviour, the failing case told each time."""
-        examples = worked_examples(design, tool, env)
-        source, feedback = "", ""
-        for attempt in range(self.profile.behaviour_rounds):
-            last = source
-            try:
-                source = await self.write_behaviour.acall(
-                    tool=tool, env=env, last_source=source, feedback=feedback, first_attempt=10 * attempt
-                )
-            except (AnswerRefused, ParseError) as error:
-                feedback = str(error)
-                continue
-            if source == last:
-                break  # The model stands by what failed: another design is the better next question.
-            certification = await asyncio.to_thread(
-                Behaviour(source).certify,
-                tool,
-                env.initial_state,
-                examples,
-                collections=env.collections,
-                now=env.now,
-                draws=self.profile.certification_draws,
-            )
-            if certification.certified:
-                return ToolCode(source=source, guard_certified=True, certified=True), ""
-            feedback = str(certification.failures[0])
-        return None, feedback
 
 
 def _difficulty(tools: int) -> Difficulty:

@@ -36,6 +36,13 @@ class _Attempt(NamedTuple):
     same_effect: bool
 
 
+class _Ended(NamedTuple):
+    """Why a sequence goes no further."""
+
+    reason: str
+    detail: str = ""
+
+
 class TaskGeneration(Blocking):
     """Audited environment and sequence -> solved turns from one initial state.
 
@@ -64,7 +71,7 @@ class TaskGeneration(Blocking):
         world = World(env.env, simulator=self.simulator, transitions=self.transitions)
         initial = world.state
         turns: list[Turn] = []
-        ended_by = ""
+        ended = _Ended("")
         for position, name in enumerate(sequence.tools):
             tool = next(tool for tool in env.env.tools if tool.name == name)
             seed = f"{sequence.id}/{position}"
@@ -73,23 +80,24 @@ class TaskGeneration(Blocking):
                 initial, world = amended
                 candidates = await self._candidates(env, world, tool, seed)
             if not candidates:
-                ended_by = "no call of the tool works"
+                ended = _Ended("no call of the tool works", f"turn {position + 1}, {name}")
                 break
             turn = await self._turn(env, world, tool, candidates, turns)
-            if isinstance(turn, str):
-                ended_by = turn
+            if isinstance(turn, _Ended):
+                ended = turn._replace(detail=f"turn {position + 1}, {name}: {turn.detail}"[:300])
                 break
             await world.acall(turn.call)
             turns.append(turn)
         if not turns:
-            raise Dropped(ended_by)
+            raise Dropped(ended.reason, ended.detail)
         return SolvedTurns(
             id=sequence.id,
             env_id=env.env.id,
             initial_state=initial,
             final_state=world.state,
             turns=tuple(turns),
-            ended_by=ended_by,
+            ended_by=ended.reason,
+            ended_detail=ended.detail,
         )
 
     async def _amended(
@@ -134,7 +142,7 @@ class TaskGeneration(Blocking):
 
     async def _turn(
         self, env: AuditedEnv, world: World, tool: Tool, candidates: Sequence[Candidate], turns: Sequence[Turn]
-    ) -> Turn | str:
+    ) -> Turn | _Ended:
         """A solved turn, or why there is none."""
         earlier = [turn.response for turn in turns]
         conversation = [line for turn in turns for line in spoken_turn(turn)]
@@ -155,8 +163,8 @@ class TaskGeneration(Blocking):
                     feedback=feedback,
                     first_attempt=10 * attempt,
                 )
-            except (AnswerRefused, ParseError):
-                return "no natural request"
+            except (AnswerRefused, ParseError) as error:
+                return _Ended("no natural request", str(error))
             expected = mini.chosen
             citations = ground(tool, expected.call, mini.request, earlier, env.env.now)
             missing = ungrounded(citations)
@@ -181,7 +189,7 @@ class TaskGeneration(Blocking):
                 verdict=verdict,
                 wanted=_wanted(expected, len(turns)),
             )
-        return "request not grounded" if missing else "solver disagrees"
+        return _Ended("request not grounded" if missing else "solver disagrees", feedback)
 
     def _problems(
         self, env: AuditedEnv, tool: Tool, request: str, chosen: Candidate, earlier: Sequence[Response]

@@ -4,24 +4,28 @@ import asyncio
 
 from synthtools.backends.ledger import usage_meter
 from synthtools.errors import AnswerRefused, ParseError
-from synthtools.modules.judges import TrajectoryJudge
+from synthtools.modules.judges import SolutionJudge, TrajectoryJudge
 from synthtools.modules.role import Blocking
 from synthtools.modules.simulator import LLMSimulator
 from synthtools.modules.solver import AgentSolver, AgentStep
+from synthtools.types.call import ToolCall
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.task import Task
 from synthtools.types.trajectory import Step, StopReason, Trajectory
-from synthtools.types.verdict import Verdict, VerdictCheck
+from synthtools.types.verdict import Verdict
+from synthtools.world.policy import check_policy
 from synthtools.world.transitions import MemoryTransitions, Transitions
-from synthtools.world.verify import verify
+from synthtools.world.verify import is_read_by_judge, verify
 from synthtools.world.world import World
 
 
 class TrajectoryGeneration(Blocking):
     """Task -> verified trajectory.
 
-    Certified code answers where the task's world has it, the simulator elsewhere. The verdict is code's; a judge takes
-    part only where code cannot know the end: a task whose world is not beside the file, or whose policy asks for one.
+    Certified code answers where the task's world has it, the simulator elsewhere. The verdict is code's; a judge is
+    asked only where all that code can check holds and the rest is left to one: differences in fields that the policy
+    leaves to a judge, and the whole rollout where the task's world is not beside the file or the policy says so. What
+    a judge said is kept in the trajectory, so that `verify` gives the same verdict again without one.
     """
 
     transitions: Transitions | None = None
@@ -32,6 +36,7 @@ class TrajectoryGeneration(Blocking):
         self.profile = profile
         self.agent = AgentSolver()
         self.judge = TrajectoryJudge()
+        self.solution_judge = SolutionJudge()
         self.simulator = LLMSimulator()
 
     async def aforward(self, *, task: Task, sample: int = 0) -> Trajectory:
@@ -40,14 +45,14 @@ class TrajectoryGeneration(Blocking):
         Raises:
             ProviderError: the model could not be reached; nothing is recorded against the agent.
             BudgetExceeded: the budget is spent.
+            DataError: the task's policy names what the task does not have.
         """
+        check_policy(task)
         transitions = self.transitions if self.transitions is not None else MemoryTransitions(task.gold)
         with usage_meter() as meter:
             rollout = await self._roll_out(task, sample, transitions)
             rollout = rollout.model_copy(update={"usage": meter.usage})
-            verdict = await asyncio.to_thread(verify, task, rollout, transitions=transitions)
-            if rollout.stop_reason == "answered" and (task.world is None or task.policy.judged):
-                rollout, verdict = await self._judged(task, rollout, verdict)
+            rollout, verdict = await self._verified(task, rollout, transitions)
             return rollout.model_copy(update={"usage": meter.usage, "verdict": verdict})
 
     async def _roll_out(self, task: Task, sample: int, transitions: Transitions) -> Trajectory:
@@ -89,29 +94,37 @@ class TrajectoryGeneration(Blocking):
                 return ended("simulator", error=failed.error_message or "")
         return ended("turn_limit")
 
-    async def _judged(self, task: Task, rollout: Trajectory, verdict: Verdict) -> tuple[Trajectory, Verdict]:
-        """The verdict with the judge's part in it; both must pass."""
+    async def _verified(self, task: Task, rollout: Trajectory, transitions: Transitions) -> tuple[Trajectory, Verdict]:
+        """The rollout with what judges said of it, where they had to be asked, and the verdict."""
+
+        def verified() -> Verdict:
+            return verify(task, rollout, transitions=transitions)
+
+        verdict = await asyncio.to_thread(verified)
         try:
-            reading = await self.judge.acall(request=task.summary, expected=task.gt_tool_calls, trajectory=rollout)
+            if verdict.undecided:
+                word = await self.solution_judge.acall(
+                    request=task.summary,
+                    expected=task.gt_tool_calls,
+                    actual=_succeeded(rollout),
+                    differences=verdict.undecided,
+                )
+                rollout = rollout.model_copy(update={"solution": word})
+                verdict = await asyncio.to_thread(verified)
+            if verdict.cause == "judge" and is_read_by_judge(task):
+                reading = await self.judge.acall(request=task.summary, expected=task.gt_tool_calls, trajectory=rollout)
+                rollout = rollout.model_copy(update={"judgement": reading})
+                verdict = await asyncio.to_thread(verified)
         except (AnswerRefused, ParseError) as error:
-            check = VerdictCheck(name="judge", passed=False, detail=str(error)[:300])
-            explanation = f"{verdict.explanation}\nnot judged: {error}"
-            return rollout, verdict.model_copy(
-                update={
-                    "passed": False,
-                    "cause": "judge",
-                    "explanation": explanation,
-                    "checks": (*verdict.checks, check),
-                }
-            )
-        check = VerdictCheck(name="judge", passed=reading.goal_reached, detail=reading.reason)
-        passed = verdict.passed and reading.goal_reached
-        return rollout.model_copy(update={"judgement": reading}), verdict.model_copy(
-            update={
-                "passed": passed,
-                "reward": verdict.reward if reading.goal_reached else 0.0,
-                "cause": None if passed else verdict.cause or "agent",
-                "explanation": f"{verdict.explanation}\njudge: {reading.reason}",
-                "checks": (*verdict.checks, check),
-            }
-        )
+            explanation = f"{verdict.explanation}\nthe judge gave no answer: {error}"
+            verdict = verdict.model_copy(update={"explanation": explanation})
+        return rollout, verdict
+
+
+def _succeeded(rollout: Trajectory) -> list[ToolCall]:
+    return [
+        call
+        for step in rollout.steps
+        for call, response in zip(step.calls, step.responses, strict=False)
+        if response.ok
+    ]

@@ -3,6 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from synthtools.reports.quality import models_line, quality
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.status import RunStatus, read_costs, read_status
@@ -12,7 +13,7 @@ _MOST_REASONS = 6
 
 
 def funnel(store: StoreReader) -> RenderableType:
-    """Items by stage with their losses and reasons."""
+    """Items by stage with their losses and reasons, how good what came of them is, and the models that made it."""
     status = read_status(store)
     table = Table(title="Funnel", title_justify="left", header_style="bold", expand=False)
     table.add_column("stage", no_wrap=True)
@@ -24,7 +25,8 @@ def funnel(store: StoreReader) -> RenderableType:
             continue
         numbers = (stage.done, stage.dropped, stage.failed, stage.left)
         table.add_row(name, *(str(number) if number else "-" for number in numbers), shown(_why(store, name)))
-    return Group(table, shown(usage_line(status.usage)))
+    further = (quality(status), shown(usage_line(status.usage)), models_line(status))
+    return Group(table, *(part for part in further if part is not None))
 
 
 def usage_line(usage: Usage) -> str:

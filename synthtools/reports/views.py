@@ -17,6 +17,7 @@ from synthtools.types.record import Json, Record, State
 from synthtools.types.task import SolvedTurns, Task, ToolSequence
 from synthtools.types.tool import Parameter, Tool
 from synthtools.types.trajectory import Trajectory
+from synthtools.types.verdict import Verdict
 
 _VALUE = 400
 """Most characters of a value in a table."""
@@ -56,7 +57,10 @@ def audit_view(audited: AuditedEnv) -> RenderableType:
     for name in ("tool", "reliability", "answered by", "kept"):
         table.add_column(name)
     for audit in audited.audits:
-        scores = ", ".join(f"{mode} {score.correct}/{score.judged}" for mode, score in audit.scores.items())
+        scores = ", ".join(
+            f"{mode} {score.correct}/{score.judged} [{score.interval.low:.2f}, {score.interval.high:.2f}]"
+            for mode, score in audit.scores.items()
+        )
         table.add_row(
             shown(audit.tool),
             shown(f"{audit.reliability:.2f} ({scores})"),
@@ -114,11 +118,18 @@ def trajectory_view(trajectory: Trajectory) -> RenderableType:
     if trajectory.answer is not None:
         parts.append(Panel(shown(trajectory.answer), title="Answer", title_align="left"))
     if trajectory.verdict is not None:
-        verdict = trajectory.verdict
-        word = "solved" if verdict.passed else f"not solved ({verdict.cause or 'agent'})"
-        style = "bold green" if verdict.passed else "bold red"
-        parts.append(shown(f"{word}, reward {verdict.reward:.2f}: {verdict.explanation}", style))
+        parts += _verdict(trajectory.verdict)
     return Group(*parts)
+
+
+def _verdict(verdict: Verdict) -> list[RenderableType]:
+    """The verdict's first line with its reward, then the rest of its explanation as it stands."""
+    word = "solved" if verdict.passed else f"not solved ({verdict.cause or 'agent'})"
+    worth = "not scored" if verdict.reward is None else f"reward {verdict.reward:.2f}"
+    head, _, rest = verdict.explanation.partition("\n")
+    told = "\n".join(filter(None, ("" if head == word else head, rest)))
+    parts: list[RenderableType] = [shown(f"{word}, {worth}", "bold green" if verdict.passed else "bold red")]
+    return [*parts, shown(told)] if told else parts
 
 
 def _listing(record: Any) -> RenderableType:

@@ -1,7 +1,7 @@
 """Items: the units of work of a run, and what came of one."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,6 +62,8 @@ class Outcome:
     detail: str = ""
     seconds: float = 0.0
     losses: Sequence[Loss] = field(default_factory=tuple)
+    tallies: Mapping[str, int] = field(default_factory=dict[str, int])
+    """What the record counts for, by name."""
     children: Sequence[Item] = field(default_factory=tuple)
     """Items of later stages that the record makes possible."""
     expanded: str = ""

@@ -76,7 +76,7 @@ class Models:
 
     def program(self, stage: Stage) -> Program:
         """A stage's program, with its saved state where one is given, its judges on the judge's model."""
-        from synthtools.modules.judges import SolutionJudge, TrajectoryJudge, TurnJudge
+        from synthtools.modules.judges import DisagreementJudge, SolutionJudge, TrajectoryJudge, TurnJudge
         from synthtools.modules.validator import ResponseJudge
 
         program: Any = stage.load_program(self._settings.profile)
@@ -89,7 +89,7 @@ class Models:
         if stage.worlds:
             program.transitions = self._transitions
         if self._judge is not None:
-            judges = (TurnJudge, SolutionJudge, TrajectoryJudge, ResponseJudge)
+            judges = (TurnJudge, SolutionJudge, TrajectoryJudge, DisagreementJudge, ResponseJudge)
             modules: list[Any] = [module for _, module in program.named_sub_modules() if type(module) in judges]
             for module in modules:
                 module.set_lm(self._judge)

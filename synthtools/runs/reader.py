@@ -18,6 +18,8 @@ STORE_NAME = "run.sqlite"
 
 _ITEM = "stage, id, parent, position, field, status, reason, detail, tries"
 _PAGE = 200
+_TALLIED = 2
+"""Schema version since which records are counted."""
 
 
 class StoreReader:
@@ -34,10 +36,10 @@ class StoreReader:
         self._lock = threading.Lock()
         try:
             self._connection = _connect(self.path)
-            version = check_version(self._connection, str(self.path))
+            self._version = check_version(self._connection, str(self.path))
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
-        if version == 0:
+        if self._version == 0:
             raise RunError(f"{self.path} is empty: its run was ended before it began; remove the folder")
 
     def close(self) -> None:
@@ -142,6 +144,18 @@ class StoreReader:
             "SELECT stage, reason, count(*) AS n FROM losses GROUP BY stage, reason ORDER BY n DESC, stage, reason"
         )
         return [(str(stage), str(reason), cast(int, number)) for stage, reason, number in found]
+
+    def tallies(self) -> dict[str, dict[str, int]]:
+        """What the done records count for, by stage and name; records of an older version count for nothing."""
+        found: dict[str, dict[str, int]] = {}
+        if self._version < _TALLIED:
+            return found
+        for stage, name, number in self.rows(
+            "SELECT stage, name, sum(number) FROM items CROSS JOIN tallies USING (stage, id) WHERE status = 'done' "
+            "GROUP BY stage, name ORDER BY stage, name"
+        ):
+            found.setdefault(str(stage), {})[str(name)] = cast(int, number)
+        return found
 
     def ids_sha256(self, stage: str) -> str:
         """SHA-256 over the sorted ids and content hashes of the done records (`id`, tab, hash, newline each)."""

@@ -27,6 +27,7 @@ from synthtools.runs.backlog import Backlog
 from synthtools.runs.breaker import Breaker
 from synthtools.runs.executors import Executor
 from synthtools.runs.item import Item, Outcome, content_hash
+from synthtools.runs.siblings import Siblings
 from synthtools.runs.stages import NEXT, STAGES, Records, Stage
 from synthtools.runs.store import Store
 from synthtools.types.profile import Profile
@@ -118,8 +119,11 @@ class Scheduler:
         self._watchers = watchers
         self._goal = goal
         self._more = more
-        self._records = Records(store)
-        self._backlogs = {stage.name: Backlog(store, stage.name, wanted) for stage in stages}
+        self._records = Records(store, duplicate_threshold=profile.duplicate_threshold)
+        self._siblings = {stage.waits_for: Siblings(store, stage.waits_for) for stage in stages if stage.waits_for}
+        self._backlogs = {
+            stage.name: Backlog(store, stage.name, wanted, self._siblings.get(stage.waits_for)) for stage in stages
+        }
         self._breaker = Breaker(limits.provider_failures)
         self._running: dict[asyncio.Task[None], Item] = {}
         self._busy: set[tuple[str, str]] = set()
@@ -279,6 +283,7 @@ class Scheduler:
             content_hash(payload, stage.unhashed),
             seconds=time.monotonic() - begun,
             losses=tuple(stage.losses(record)),
+            tallies=stage.tallies(record),
             children=() if child is None else tuple(child.expand(item, lambda: record, self._profile)),
             expanded="" if child is None else child.expansion(self._profile),
         )
@@ -295,6 +300,11 @@ class Scheduler:
             summary.dropped += 1
         else:
             summary.failed += 1
+        if outcome.item.stage in self._siblings:
+            self._siblings[outcome.item.stage].ended(outcome.item)
+            for stage in self._stages:
+                if stage.waits_for == outcome.item.stage:
+                    self._backlogs[stage.name].ended(outcome.item)
         for child in outcome.children:
             if child.stage in self._backlogs:
                 self._backlogs[child.stage].refill()

@@ -8,13 +8,20 @@ import sqlite3
 
 from synthtools.errors import RunError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version that this code writes, kept in SQLite's `user_version`."""
 
 APPLICATION_ID = 0x53594E54
 """SQLite's `application_id` of our files ("SYNT"): tells a run from any other database."""
 
-_TABLES = """
+_TALLIES = """
+CREATE TABLE tallies (
+    stage TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (stage, id, name)
+) WITHOUT ROWID;
+"""
+
+_TABLES = f"""{_TALLIES}
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE items (
@@ -57,8 +64,11 @@ CREATE TABLE ledger (
 CREATE TABLE transitions (key TEXT PRIMARY KEY, tool TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
-_MIGRATIONS: dict[int, str] = {}
-"""By the version a script starts from; each takes a file one version up."""
+_MIGRATIONS: dict[int, str] = {1: _TALLIES}
+"""By the version a script starts from; each takes a file one version up.
+
+From 1: records that are there already stay uncounted until they are made again.
+"""
 
 
 def prepare(connection: sqlite3.Connection, where: str) -> None:

@@ -12,11 +12,13 @@ from typing import Any, Protocol, cast
 from pydantic import TypeAdapter, ValidationError
 
 from synthtools.errors import RunError
+from synthtools.runs import tallies
+from synthtools.runs.earlier import Earlier
 from synthtools.runs.item import Item, Loss
 from synthtools.runs.reader import StoreReader
 from synthtools.types.audit import AuditedEnv
 from synthtools.types.environment import EnvSpec, Scenario
-from synthtools.types.profile import Profile
+from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.task import SolvedTurns, Task, ToolSequence
 from synthtools.types.trajectory import Trajectory
 
@@ -34,7 +36,10 @@ class Program(Protocol):
 class Records:
     """Typed records of a run, read when asked for; the last few are kept, since many items share a parent."""
 
-    def __init__(self, store: StoreReader, kept: int = 32) -> None:
+    def __init__(
+        self, store: StoreReader, kept: int = 32, *, duplicate_threshold: float = STANDARD.duplicate_threshold
+    ) -> None:
+        self.earlier = Earlier(store, self.record, duplicate_threshold)
         self._store = store
         self._kept = kept
         self._cache: OrderedDict[tuple[str, str], Any] = OrderedDict()
@@ -82,6 +87,8 @@ class Stage:
     """Keyword arguments of the program for an item."""
     losses: Callable[[Any], Iterable[Loss]] = lambda record: ()
     """Parts that a record lost on the way, to be counted in the funnel."""
+    tallies: Callable[[Any], Mapping[str, int]] = tallies.of_any
+    """What a record counts for, by name: added up over the run without its records being read again."""
     shape: tuple[str, ...] = ()
     """Profile settings that change its results."""
     judged: bool = False
@@ -94,6 +101,10 @@ class Stage:
     """Added to the seed, so that a further round of the same question gets another answer."""
     unhashed: tuple[str, ...] = ()
     """Keys of a record that are no result, and so are left out of its content hash."""
+    waits_for: str = ""
+    """A stage, its own or an earlier one: an item is begun once everything with a lower id of its field is done,
+    dropped or failed there, whatever the order in which that ended. What was left undone there, by a limit or in
+    another command, keeps only the items after it waiting. Empty: items do not wait."""
 
     @property
     def internal(self) -> bool:
@@ -146,7 +157,8 @@ def _environment_items(parent: Item, record: Callable[[], tuple[Scenario, ...]],
     first = int(parent.id.rpartition("_sub")[2]) * profile.scenarios + 1
     return [
         Item("env-generation", f"{parent.field}_spec_{first + index:03d}", parent.id, index, parent.field)
-        for index in range(min(len(record()), profile.scenarios))
+        for index, scenario in enumerate(record()[: profile.scenarios])
+        if not scenario.repeats
     ]
 
 
@@ -171,6 +183,14 @@ def _scenario_inputs(item: Item, records: Records) -> Inputs:
     return {
         "field": records.item("subfields", item.parent).parent,
         "subfield": records.record("subfields", item.parent)[item.position],
+        "earlier": records.earlier.scenarios(item),
+    }
+
+
+def _env_audit_inputs(item: Item, records: Records) -> Inputs:
+    return {
+        "env": records.record("env-generation", item.parent),
+        "repeated": records.earlier.repeated_tools(item),
     }
 
 
@@ -186,16 +206,22 @@ def _audit_inputs(item: Item, records: Records) -> Inputs:
     return {"env": records.record("env-audit", turns.env_id), "turns": turns}
 
 
+def _repeated_scenarios(record: tuple[Scenario, ...]) -> list[Loss]:
+    repeated = (scenario for scenario in record if scenario.repeats)
+    return [Loss(f"scenario {one.title}", "near-duplicate scenario", f"repeats {one.repeats}") for one in repeated]
+
+
 def _lost_tools(record: EnvSpec) -> list[Loss]:
     return [Loss(drop.part, drop.reason, drop.detail) for drop in record.drops]
 
 
 def _unreliable_tools(record: AuditedEnv) -> list[Loss]:
-    return [Loss(f"tool:{audit.tool}", audit.reason or "unreliable") for audit in record.audits if not audit.kept]
+    lost = (audit for audit in record.audits if not audit.kept)
+    return [Loss(f"tool:{audit.tool}", audit.reason or "unreliable", audit.detail) for audit in lost]
 
 
 def _lost_turns(record: SolvedTurns) -> list[Loss]:
-    return [Loss("rest of the sequence", record.ended_by)] if record.ended_by else []
+    return [Loss("rest of the sequence", record.ended_by, record.ended_detail)] if record.ended_by else []
 
 
 _TABLE = (
@@ -219,7 +245,9 @@ _TABLE = (
         expand=_scenario_items,
         inputs=_scenario_inputs,
         variation=lambda item, records: records.item("subfields", item.parent).position,
-        shape=("subfields", "scenarios"),
+        losses=_repeated_scenarios,
+        shape=("subfields", "scenarios", "duplicate_threshold"),
+        waits_for="scenarios",
     ),
     Stage(
         name="env-generation",
@@ -233,9 +261,10 @@ _TABLE = (
             "env_id": item.id,
         },
         losses=_lost_tools,
+        tallies=tallies.of_environment,
         shape=(
             *("scenarios", "collections", "records", "record_fields", "tools", "parameters", "tool_attempts"),
-            *("behaviour_rounds", "certification_draws", "changing_tools"),
+            *("behaviour_rounds", "certification_draws", "changing_tools", "duplicate_threshold"),
         ),
     ),
     Stage(
@@ -245,9 +274,11 @@ _TABLE = (
         program="synthtools.programs.env_audit:EnvAudit",
         record=TypeAdapter(AuditedEnv),
         expand=_same_item("env-audit"),
-        inputs=lambda item, records: {"env": records.record("env-generation", item.parent)},
+        inputs=_env_audit_inputs,
         losses=_unreliable_tools,
-        shape=("rule_calls", "happy_calls", "schema_calls", "reliability_threshold", "wilson_bound"),
+        tallies=tallies.of_audit,
+        shape=("rule_calls", "happy_calls", "reliability_threshold", "wilson_bound", "duplicate_threshold"),
+        waits_for="env-generation",
         judged=True,
         worlds=True,
     ),
@@ -280,6 +311,7 @@ _TABLE = (
         depends_on="task-generation",
         program="synthtools.programs.task_audit:TaskAudit",
         record=TypeAdapter(Task),
+        tallies=tallies.of_task,
         expand=_same_item("task-audit"),
         inputs=_audit_inputs,
         shape=("summary_tries", "second_solution", "distractors"),
@@ -291,6 +323,7 @@ _TABLE = (
         depends_on="task-audit",
         program="synthtools.programs.trajectory_generation:TrajectoryGeneration",
         record=TypeAdapter(Trajectory),
+        tallies=tallies.of_rollout,
         expand=_rollout_items,
         inputs=lambda item, records: {"task": records.record("task-audit", item.parent), "sample": item.position},
         shape=("max_turns", "parallel_calls"),

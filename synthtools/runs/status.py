@@ -6,6 +6,7 @@ from synthtools.runs.item import STATUSES
 from synthtools.runs.journal import total_usage, usage_by
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES
+from synthtools.signatures.families import models_by_family
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.usage import Usage
 
@@ -34,10 +35,31 @@ class RunStatus(NamedTuple):
     losses: dict[str, int]
     """Parts that records lost on the way (tools, turns), by reason."""
     usage: Usage
+    tallies: dict[str, dict[str, int]]
+    """What the done records of each stage count for, by name; `records` is how many were counted."""
+    models: dict[str, list[str]]
+    """The models that answered each role."""
+
+    def uncounted(self, stage: str) -> int:
+        """Done records of a stage that are in no tally: an older version made them."""
+        return max(0, self.stages[stage].done - self.tallies.get(stage, {}).get("records", 0))
+
+    @property
+    def judging_itself(self) -> str:
+        """The model that wrote tasks, solved them and judged them; empty where no one model did."""
+        solver, evolver, judges = (set(self.models.get(family, ())) for family in ("solver", "evolver", "judges"))
+        return min(solver & evolver & judges, default="")
 
     def to_json(self) -> JsonObject:
-        """As `status --json` writes it."""
+        """As `status --json` writes it; `not_counted` in a stage's tallies: its records that are in none of them."""
         stages: dict[str, Json] = {name: dict[str, Json](stage._asdict()) for name, stage in self.stages.items()}
+        tallies: dict[str, Json] = {}
+        for name in self.stages:
+            counts: dict[str, Json] = {**self.tallies.get(name, {})}
+            if uncounted := self.uncounted(name):
+                counts["not_counted"] = uncounted
+            if counts:
+                tallies[name] = counts
         return {
             "run": self.run,
             "stages": stages,
@@ -45,6 +67,8 @@ class RunStatus(NamedTuple):
             "failures": dict[str, Json](self.failures),
             "lost_parts": dict[str, Json](self.losses),
             "usage": self.usage.model_dump(mode="json"),
+            "tallies": tallies,
+            "models": {family: list[Json](models) for family, models in self.models.items()},
         }
 
 
@@ -62,6 +86,8 @@ def read_status(store: StoreReader) -> RunStatus:
         failures=_by_reason(store.reasons("failed")),
         losses=_by_reason(store.losses()),
         usage=total_usage(store),
+        tallies=store.tallies(),
+        models=models_by_family((role, model) for (role, model), _ in usage_by(store, "role", "model")),
     )
 
 

@@ -94,7 +94,7 @@ class Store(StoreReader):
         self.write(operation)
 
     async def commit(self, outcome: Outcome) -> None:
-        """Writes what came of an item, with its losses and children, and clears its journal, all or nothing.
+        """Writes what came of an item, with its losses, tallies and children, and clears its journal, all or nothing.
 
         A record that replaces one of other content makes its children items to be done again.
         """
@@ -194,11 +194,16 @@ def _write_outcome(connection: sqlite3.Connection, outcome: Outcome, body: bytes
     ).fetchone()[0]
     connection.execute("DELETE FROM payloads WHERE seq = ?", (seq,))
     connection.execute("DELETE FROM losses WHERE stage = ? AND id = ?", item.key)
+    connection.execute("DELETE FROM tallies WHERE stage = ? AND id = ?", item.key)
     if outcome.status == "done":
         connection.execute("INSERT INTO payloads VALUES (?, ?)", (seq, body))
     connection.executemany(
         "INSERT INTO losses VALUES (?, ?, ?, ?, ?)",
         [(item.stage, item.id, loss.part, loss.reason, loss.detail) for loss in outcome.losses],
+    )
+    connection.executemany(
+        "INSERT INTO tallies VALUES (?, ?, ?, ?)",
+        [(item.stage, item.id, name, number) for name, number in outcome.tallies.items() if number],
     )
     _insert(connection, outcome.children)
     if before is not None and before[1] != outcome.hash:

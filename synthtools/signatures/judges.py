@@ -1,6 +1,6 @@
 """What the judges are asked: about one turn of a task, and about a whole rollout."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import dspy
 from pydantic import Field, StringConstraints
@@ -33,10 +33,11 @@ class JudgeTurn(dspy.Signature):
 
 
 class JudgeSolution(dspy.Signature):
-    """Judge an independent solution of a request against the expected one.
+    """Judge a solution of a request against the expected one: do they serve the person equally well?
 
-    Both were run from the same records. They are equivalent if a person who made the request would be equally served by
-    either: the same changes, the same facts told.
+    Both were run from the same records, and nothing but what is listed differs afterwards. They are equivalent if each
+    listed value says the same as the expected one, in other words or form perhaps, and nothing that was asked for is
+    lost or made up.
     """
 
     request: str = dspy.InputField()
@@ -46,6 +47,25 @@ class JudgeSolution(dspy.Signature):
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     reason: Reason = dspy.OutputField(desc="one or two sentences")
     equivalent: bool = dspy.OutputField()
+
+
+class JudgeDisagreement(dspy.Signature):
+    """Judge two outcomes of one call of a tool: which one is right?
+
+    Two programs carried out the same call from the same records, and came to different ends. Right is the outcome that
+    the tool's description, its documented errors in their order, its usage and its returns demand. Recompute what has
+    to be computed. If the description allows both, or demands something else, say neither.
+    """
+
+    tool: str = dspy.InputField(desc="name, parameters, errors and returns")
+    records: Any = dspy.InputField(desc="the records before the call")
+    now: str = dspy.InputField(desc="the time of the call")
+    arguments: Any = dspy.InputField()
+    first: Any = dspy.InputField(desc="one outcome: status, returned data, changed records")
+    second: Any = dspy.InputField(desc="the other outcome")
+    feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
+    reason: Reason = dspy.OutputField(desc="one or two sentences: what the description demands here")
+    right: Literal["first", "second", "neither"] = dspy.OutputField()
 
 
 class JudgeTrajectory(dspy.Signature):

@@ -4,10 +4,24 @@ from typing import Literal
 
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.environment import EnvSpec
+from synthtools.types.interval import Interval, wilson
 from synthtools.types.record import Record
 from synthtools.types.verdict import SimulationVerdict
 
-TestMode = Literal["schema", "rule", "happy"]
+TestMode = Literal["schema", "rule", "happy", "metamorphic"]
+"""What a test call looks at: the gate; a documented error; a call that should succeed; or how answers hang together."""
+
+Relation = Literal["errors_leave_state", "idempotent_read", "repeatable", "repeat", "read_after_write"]
+"""What must hold between the answers and states of a tool's calls; `world.metamorphic` says what each demands."""
+
+AuditReason = Literal[
+    "test calls could not be written",
+    "schema call answered wrongly",
+    "nothing was judged",
+    "unreliable",
+    "near-duplicate",
+]
+"""Why an audit drops a tool; a near-duplicate, of a tool in an earlier environment of the field, was not tried."""
 
 
 class TestCall(Record):
@@ -19,7 +33,9 @@ class TestCall(Record):
     call: ToolCall
     should_succeed: bool
     expectation: str = ""
-    """Why, in words: which parameter or documented error the call probes."""
+    """schema: the exact refusal, `400 Missing required parameter: day.`; else in words why, or what must hold."""
+    relation: Relation | None = None
+    """metamorphic: what the call is held to; None in the other modes."""
 
 
 class AuditedCall(Record):
@@ -36,21 +52,33 @@ class ModeScore(Record):
     correct: int
     judged: int
 
+    @property
+    def interval(self) -> Interval:
+        """The 95 % Wilson interval of the share of right answers."""
+        return wilson(self.correct, self.judged)
+
 
 class ToolAudit(Record):
     """The audit of one tool."""
 
     tool: str
     calls: tuple[AuditedCall, ...] = ()
+    """Every rule and happy call that was judged. Of the schema and metamorphic ones, which code makes by the dozen and
+    can make again, only those answered wrongly: `scores` counts them all."""
     scores: dict[TestMode, ModeScore] = {}
+    """By mode; a mode without a judged call is absent."""
+    relations: dict[Relation, ModeScore] = {}
+    """The metamorphic score by relation; one that does not apply to the tool is absent."""
     reliability: float = 0.0
-    """correct / judged over all modes; the lower Wilson bound where the profile says so."""
+    """Correct / judged over the rule, happy and metamorphic calls; the lower end of the 95 % Wilson interval where the
+    profile says so; 0 where none was judged. Schema calls say nothing of the tool, as the gate answers them: they are
+    not in it, but one answered wrongly drops the tool."""
     answered_by_code: bool = False
     kept: bool = False
-    reason: str = ""
-    """Why the tool was dropped, a short phrase; empty where it is kept."""
+    reason: AuditReason | Literal[""] = ""
+    """Why the tool was dropped; empty where it is kept."""
     detail: str = ""
-    """What lies behind the reason."""
+    """What lies behind the reason: the worst case (call, what came, what was expected), then what was not judged."""
 
 
 class AuditedEnv(Record):

@@ -15,6 +15,9 @@ import rfc8785
 
 from synthtools.errors import StateError
 
+CANONICAL_VERSION = "1"
+"""Raised whenever some value gets other canonical bytes, or equality changes: hashes made before then mean nothing."""
+
 MAX_INTEGER = 2**53
 """Largest absolute value of an integer: beyond it, a JSON reader may round."""
 

@@ -26,6 +26,8 @@ class Scenario(Record):
     description: str = ""
     kinds: tuple[RecordKind, ...] = ()
     """Kinds of records, those that others belong to first; each becomes a collection."""
+    repeats: str = ""
+    """The earlier scenario of the field that it nearly repeats, in words; no environment is made of such a one."""
 
 
 class Collection(Record):
@@ -54,6 +56,12 @@ class ToolCode(Record):
     guard_certified: bool = False
     certified: bool = False
     """Whether both guard and apply passed certification."""
+    agrees_with: Literal["", "design", "second behaviour"] = ""
+    """What answered every drawn call in the same way: the tool's design, or a behaviour written apart; empty: nothing
+    was asked."""
+    clock_fields: tuple[str, ...] = ()
+    """`collection.field`s whose values derive from the clock: left out where states are compared, unless a policy names
+    them."""
 
 
 class Drop(Record):

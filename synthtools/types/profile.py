@@ -33,18 +33,21 @@ class Profile(Record):
     """Tries for one tool's design before its slot is given up."""
     behaviour_rounds: Count = 3
     """Rounds of writing a tool's code; the failing case is told in the next one."""
+    second_behaviour: bool = True
+    """Whether a second, independently written behaviour must agree where code alone cannot say what is right."""
     certification_draws: Count = 300
     """Argument sets drawn to certify a behaviour."""
     rule_calls: OptionalCount = 3
     """Test calls per tool that break a documented rule."""
     happy_calls: OptionalCount = 3
     """Test calls per tool that should succeed."""
-    schema_calls: OptionalCount = 4
-    """Test calls per tool that break the schema; made by code."""
     reliability_threshold: Share = 0.33
-    """Least share of rightly answered test calls of a tool that is kept."""
+    """Least share of rightly answered test calls (rule, happy, metamorphic) of a tool that is kept."""
     wilson_bound: bool = True
     """Whether the threshold applies to the lower 95 % Wilson bound instead of the plain share."""
+    duplicate_threshold: Annotated[float, Field(gt=0.0, le=1.0)] = 0.65
+    """Least similarity at which a scenario or tool of a field counts as a repetition of an earlier one; 1: only equal
+    ones do. Under 0.6, tools that differ in one word of their name, as for two statuses of a record, count as one."""
     changing_tools: Share = 0.4
     """Least share of tools that change the state, in an environment."""
     changing_tasks: Share = 0.6
@@ -87,10 +90,10 @@ SMALL = Profile(
     parameters=4,
     tool_attempts=4,
     behaviour_rounds=3,
+    second_behaviour=False,
     certification_draws=60,
     rule_calls=1,
     happy_calls=2,
-    schema_calls=4,
     wilson_bound=False,
     sequences=6,
     length=2,

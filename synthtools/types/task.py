@@ -43,7 +43,9 @@ class SolvedTurns(Record):
     final_state: State
     turns: tuple[Turn, ...]
     ended_by: str = ""
-    """Why the sequence ended before its last tool; empty where it did not."""
+    """Why the sequence ended before its last tool, in a short phrase that the funnel counts; empty where it did not."""
+    ended_detail: str = ""
+    """What lies behind `ended_by`: the turn, its tool, and what was wrong last."""
 
 
 class TaskWorld(Record):
@@ -71,6 +73,17 @@ class CertificateCheck(Record):
     detail: str = ""
 
 
+class KillCount(Record):
+    """How many broken solutions of one kind were tried, and how many verification told apart."""
+
+    tried: int = 0
+    """Changed solutions that were run, without the equivalent ones."""
+    killed: int = 0
+    """How many of them failed verification, as they should."""
+    equivalent: int = 0
+    """Changed solutions that are not broken: they end in the same state and find the same answers."""
+
+
 class Certificate(Record):
     """What is proven about a task."""
 
@@ -80,9 +93,16 @@ class Certificate(Record):
     checks: tuple[CertificateCheck, ...] = ()
     expected_answer: tuple[AnswerValue, ...] = ()
     variants: int = 0
-    """Broken variants of the gold solution that were run."""
+    """Broken variants of the gold solution that were run, without the equivalent ones."""
     killed: int = 0
-    """How many of them failed verification, as they should."""
+    """How many of them failed verification, as they should; the kill rate is `killed / variants`."""
+    equivalent: int = 0
+    """Variants that end as the gold solution does, and so are not broken."""
+    kills: dict[str, KillCount] = {}
+    """The same by kind of change: `dropped`, `altered`, `other_record`, `swapped_arguments`, `altered_read`, `swapped`,
+    `duplicated`, `extra_write`."""
+    made_with: dict[str, str] = {}
+    """Versions of what the proof rests on: `certifier`, `canonical`, `sandbox`; hashes of `task` and `world`."""
 
 
 class Task(Record):

@@ -63,7 +63,7 @@ def _tools(rows: list[Json]) -> tuple[tuple[Tool, ...], _Renamed]:
             if _OUR_TOOL_KEYS & row.keys():
                 tool = Tool.from_wire(row)
             else:
-                old = normalise_tool(row)
+                old = normalise_tool(row, lift=False)
                 tool = old.tool
                 renamed.tools[str(row["tool_name"])] = renamed.tools[tool.name] = tool.name
                 renamed.parameters[tool.name] = old.renamed

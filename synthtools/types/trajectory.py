@@ -5,7 +5,7 @@ from typing import Literal
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.record import Record
 from synthtools.types.usage import Usage
-from synthtools.types.verdict import TrajectoryVerdict, Verdict
+from synthtools.types.verdict import SolutionVerdict, TrajectoryVerdict, Verdict
 
 StopReason = Literal["answered", "turn_limit", "repeated_calls", "provider", "parse", "simulator", "budget"]
 
@@ -31,7 +31,9 @@ class Trajectory(Record):
     usage: Usage = Usage()
     verdict: Verdict | None = None
     judgement: TrajectoryVerdict | None = None
-    """The LLM judge's reading, where the task's policy asks for one."""
+    """The LLM judge's reading of the whole, where the task has no world or its policy asks for one."""
+    solution: SolutionVerdict | None = None
+    """The LLM judge's word on differences that the task's policy leaves to one."""
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

@@ -1,20 +1,21 @@
 """The reference's tool rows, normalised: nothing is refused, every change is told.
 
 The rows are by a language model: names that are no identifiers, types by other languages' names, defaults that are the
-string "None" or of another type, constraints as prose. Prose is lifted into a typed constraint only where a whole
-phrase says it (`one of: a, b, c`, `(7-365)`) and the default agrees; it stays in the description in any case.
+string "None" or of another type, constraints as prose. Prose is lifted into typed constraints where it is sure
+(`synthtools.types.lifting`), and stays in the description in any case.
 """
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jsonschema_rs
 import orjson
 
 from synthtools.errors import DataError
+from synthtools.types.lifting import Verdict, accepts, lift, prose_constraints
 from synthtools.types.names import identifier, pascal_case, unused
 from synthtools.types.parameter import Parameter, ParameterType, pattern_problem
+from synthtools.types.phrase import ConstraintKind
 from synthtools.types.record import Json, Record
 from synthtools.types.tool import DocumentedError, StatusCode, Tool
 
@@ -29,9 +30,6 @@ _ALIASES: dict[str, ParameterType] = {
 _TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object"})
 _DATES = {"datetime": "date-time", "date-time": "date-time", "timestamp": "date-time", "date": "date"}
 _LIST_OF = re.compile(r"(?:array|list)\s*(?:of\s+|[\[<(]\s*)(\w+?)s?\s*[\]>)]?", re.IGNORECASE)
-_ONE_OF = re.compile(r"\b(?:must be |either )?one of:? *(?P<values>[^.;:()\n]+?)\)? *\.?$", re.IGNORECASE)
-_CHOICE = re.compile(r"['\"`]?([A-Za-z0-9][\w+-]*)['\"`]?")
-_RANGE = re.compile(r"\((?:range:? *)?(-?\d+(?:\.\d+)?) ?(?:-|–|to) ?(-?\d+(?:\.\d+)?)\)")
 _KNOWN_KEYS = frozenset(
     {"type", "required", "description", "default", "minItems", "maxItems", "format", "minimum", "maximum", "items"}
     | {"enum", "minLength", "maxLength", "pattern", "properties"}
@@ -43,6 +41,12 @@ _STATUS: tuple[tuple[re.Pattern[str], StatusCode], ...] = (
     (re.compile(r"\baccess denied\b|\bpermission|\bforbidden\b", re.IGNORECASE), 403),
     (re.compile(r"\balready exists?\b|\bconflict\b|\bduplicate\b", re.IGNORECASE), 409),
 )
+VERDICTS: Mapping[Verdict, str] = {
+    "lifted": "constraint lifted",
+    "doubtful": "constraint doubtful",
+    "left": "constraint left",
+}
+"""The kinds of change that tell of constraints in prose."""
 
 
 class Normalisation(Record):
@@ -54,9 +58,12 @@ class Normalisation(Record):
     """Where: `tool_name`, `parameters.limit`, `output_details.total`..."""
     kind: str
     """What, in a phrase of a closed set: `renamed`, `type alias`, `type guessed`, `default absent`, `default coerced`,
-    `default dropped`, `format moved`, `format dropped`, `array without items`, `key dropped`, `constraint lifted`,
-    `constraint dropped`, `entry dropped`."""
+    `default dropped`, `format moved`, `format dropped`, `array without items`, `key dropped`, `constraint dropped`,
+    `entry dropped`; and, of constraints in prose, `constraint lifted`, `constraint doubtful`, `constraint left`: the
+    last two change nothing."""
     detail: str = ""
+    constraint: ConstraintKind | None = None
+    """The kind of a constraint in prose; None: the change is about something else."""
 
 
 class NormalisedTool(NamedTuple):
@@ -68,23 +75,33 @@ class NormalisedTool(NamedTuple):
     """Parameters' new names by the old ones, where they differ."""
 
 
-def normalise_tool(row: Mapping[str, Json]) -> NormalisedTool:
-    """The tool of an old row. Raises: DataError, if the row has no tool name."""
+def normalise_tool(row: Mapping[str, Json], *, lift: bool = True) -> NormalisedTool:
+    """The tool of an old row.
+
+    Args:
+        row: `tool_name`, `tool_description`, `parameters`, `error_messages`, `usage`, `output_details`.
+        lift: Look for constraints in the parameters' prose; False: typed constraints are those of the row alone.
+
+    Raises:
+        DataError: The row has no tool name.
+    """
     name = row.get("tool_name")
     if not isinstance(name, str) or not name.strip():
         raise DataError("tool_name: expected the tool's name as a string")
-    return _Normaliser(name).tool(row)
+    return _Normaliser(name, lift=lift).tool(row)
 
 
 class _Normaliser:
     """The changes collected while one tool is read."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, lift: bool) -> None:
         self.name = name
+        self.lift = lift
         self.changes: list[Normalisation] = []
 
-    def note(self, part: str, kind: str, detail: str = "") -> None:
-        self.changes.append(Normalisation(tool=self.name, part=part, kind=kind, detail=detail[:200]))
+    def note(self, part: str, kind: str, detail: str = "", constraint: ConstraintKind | None = None) -> None:
+        change = Normalisation(tool=self.name, part=part, kind=kind, detail=detail[:200], constraint=constraint)
+        self.changes.append(change)
 
     def tool(self, row: Mapping[str, Json]) -> NormalisedTool:
         name = pascal_case(self.name)
@@ -156,10 +173,8 @@ class _Normaliser:
             format_ = None
         parameter = Parameter.model_validate({"type": kind, "items": items, "format": format_, **fields})
         parameter = self.constrained(parameter, row, part)
-        default = self.default(parameter, row, part)
-        if not is_output:
-            parameter = self.lifted(parameter, default, part)
-        return parameter.model_copy(update={"default": default})
+        parameter = parameter.model_copy(update={"default": self.default(parameter, row, part)})
+        return self.lifted(parameter, description, part) if self.lift and not is_output else parameter
 
     def type_of(self, row: Mapping[str, Json], part: str) -> tuple[ParameterType, ParameterType | None, str | None]:
         """The type, the type of an array's items where its name says it, and the format."""
@@ -231,33 +246,21 @@ class _Normaliser:
             self.note(part, "default dropped", f"{value!r}: the parameter is required")
             return None
         coerced = parameter.normalise(_coerced(value, parameter.type))
-        if not _accepts(parameter, coerced):
+        if not accepts(parameter, coerced):
             self.note(part, "default dropped", f"{value!r} for {parameter.type}")
             return None
         if type(coerced) is not type(value) and not (isinstance(value, int) and isinstance(coerced, float)):
             self.note(part, "default coerced", f"{value!r} -> {coerced!r}")
         return coerced
 
-    def lifted(self, parameter: Parameter, default: Json, part: str) -> Parameter:
-        """The parameter with the constraint that its description states as a whole phrase, if the default agrees."""
-        fields: dict[str, object] = {}
-        if parameter.type in ("integer", "number") and parameter.minimum is None and parameter.maximum is None:
-            ranges = _RANGE.findall(parameter.description)
-            if len(ranges) == 1:
-                low, high = (float(bound) if "." in bound else int(bound) for bound in ranges[0])
-                if low < high:
-                    fields = {"minimum": low, "maximum": high}
-        elif parameter.type == "string" and parameter.enum is None and parameter.format is None:
-            choices = _choices(parameter.description)
-            if choices:
-                fields = {"enum": choices}
-        if not fields:
-            return parameter
-        lifted = parameter.model_copy(update=fields)
-        if default is not None and not _accepts(lifted, default):
-            return parameter
-        self.note(part, "constraint lifted", ", ".join(f"{key}: {value}" for key, value in fields.items()))
-        return lifted
+    def lifted(self, parameter: Parameter, description: str, part: str) -> Parameter:
+        """The parameter with the constraints that its description surely states."""
+        constraints = prose_constraints(parameter, description)
+        for found in constraints:
+            said = ", ".join(f"{key}: {value}" for key, value in found.fields.items())
+            detail = "; ".join(filter(None, (f"{found.phrase!r}", said, found.doubt)))
+            self.note(part, VERDICTS[found.verdict], detail, found.kind)
+        return lift(parameter, constraints)
 
 
 def documented_error(message: str) -> DocumentedError:
@@ -265,19 +268,6 @@ def documented_error(message: str) -> DocumentedError:
     title, _, advice = message.partition(": ")
     codes: list[StatusCode] = [code for pattern, code in _STATUS if pattern.search(title)]
     return DocumentedError(title=title.strip(), advice=advice.strip(), status_code=codes[0] if codes else 400)
-
-
-def _choices(description: str) -> tuple[str, ...]:
-    """The values of a closing `one of: a, b or c`, where each is a single word; else none."""
-    match = _ONE_OF.search(description)
-    if not match:
-        return ()
-    parts = [part.strip() for part in re.split(r",\s*(?:or\s+|and\s+)?|\s+or\s+|\s+and\s+|\s*[|/]\s*", match["values"])]
-    words = [_CHOICE.fullmatch(part) for part in parts if part]
-    if len(words) < 2 or not all(words):
-        return ()
-    values = tuple(word.group(1) for word in words if word)
-    return values if len(set(values)) == len(values) else ()
 
 
 def _coerced(value: Json, kind: ParameterType) -> Json:
@@ -292,15 +282,6 @@ def _coerced(value: Json, kind: ParameterType) -> Json:
             return value
         return read if _type_of_value(read) in ((kind, "integer") if kind == "number" else (kind,)) else value
     return value
-
-
-def _accepts(parameter: Parameter, value: Json) -> bool:
-    schema = parameter.json_schema()
-    schema.pop("default", None)
-    try:
-        return jsonschema_rs.is_valid(schema, value)
-    except (jsonschema_rs.ValidationError, ValueError):
-        return False  # the schema itself is malformed, for example its pattern
 
 
 def _type_of_value(value: Json) -> ParameterType | None:

@@ -17,6 +17,7 @@ from synthtools.world.patch import Patch, diff
 from synthtools.world.state import slice_of
 
 if TYPE_CHECKING:
+    from synthtools.world.agreement import Runs
     from synthtools.world.certification import Certification, Example
 
 _PRELUDE = """
@@ -129,15 +130,27 @@ class Behaviour:
         now: str = "2026-01-15T09:00:00Z",
         draws: int = 300,
         seed: int = 0,
+        second: "Runs | str | None" = None,
     ) -> "Certification":
         """Certifies guard and apply by examples and by properties on drawn calls; see `certification`.
 
-        An example is an object of `args`, `before`, `status` (200), `response` and `after`.
-        Raises: DataError, if one is malformed.
+        An example is an object of `args`, `before`, `status` (200), `response` and `after`. A second behaviour, as an
+        object or a source, must come to the same on every drawn call.
+        Raises: DataError, if an example is malformed.
         """
         from synthtools.world.certification import certify_behaviour
 
-        return certify_behaviour(self, tool, state, examples, collections=collections, now=now, draws=draws, seed=seed)
+        return certify_behaviour(
+            self,
+            tool,
+            state,
+            examples,
+            collections=collections,
+            now=now,
+            draws=draws,
+            seed=seed,
+            second=second,
+        )
 
     def _check_source(self) -> None:
         if self.problems:

@@ -1,14 +1,20 @@
 """Whether two states are the same: type-strict, by the policy of each field, up to a renaming of generated ids."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+import orjson
 
 from synthtools.types import Collection, VerifyPolicy
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.verdict import FieldRule
 from synthtools.world.patch import pointer, same
 
 _MOST_PAIRINGS = 2000
 """Pairings of generated ids that are tried before the best so far is taken."""
+
+_MOST_SHOWN = 1000
+"""Most characters of a value in words: a judge may have to weigh whole texts."""
 
 
 class Difference(NamedTuple):
@@ -21,34 +27,40 @@ class Difference(NamedTuple):
     actual: Json
     """None where nothing stands there."""
     kind: str
-    """`missing`, `extra` or `changed`."""
+    """`missing`, `extra` or `changed`; a field that only one of two records has is changed."""
+    judged: bool = False
+    """Whether the field's rule leaves it to an LLM judge."""
 
     def __str__(self) -> str:
         match self.kind:
             case "missing":
-                return f"{self.path} is missing (expected {_short(self.expected)})"
+                return f"{self.path} is missing (expected {_shown(self.expected)})"
             case "extra":
-                return f"{self.path} should not be there ({_short(self.actual)})"
+                return f"{self.path} should not be there ({_shown(self.actual)})"
             case _:
-                return f"{self.path} is {_short(self.actual)}, expected {_short(self.expected)}"
+                return f"{self.path} is {_shown(self.actual)}, expected {_shown(self.expected)}"
 
 
 class Comparison:
-    """Compares states by a policy; fields that are declared prose are left out.
+    """Compares states by a policy; fields that are prose or derive from the clock are left out, unless it names them.
 
     Args:
         policy: The rule of each field, by `collection.field`.
         collections: Which fields are prose.
+        clock_fields: Fields whose values derive from the clock, as `collection.field`.
     """
 
-    def __init__(self, policy: VerifyPolicy, collections: Sequence[Collection] = ()) -> None:
+    def __init__(
+        self, policy: VerifyPolicy, collections: Sequence[Collection] = (), *, clock_fields: Iterable[str] = ()
+    ) -> None:
         self._policy = policy
-        self._prose = frozenset(
+        prose = (
             f"{collection.name}.{name}"
             for collection in collections
             for name, parameter in collection.fields.items()
             if parameter.prose
         )
+        self._left_out = frozenset((*prose, *clock_fields))
 
     def differences(self, initial: State, expected: State, actual: State) -> list[Difference]:
         """Where `actual` differs from `expected`, the ids created since `initial` renamed as fits best."""
@@ -67,7 +79,7 @@ class Comparison:
             if count >= _MOST_PAIRINGS:
                 break
             found = list(self._diff(expected, rename(actual, renaming, made)))
-            if len(found) < len(best[0]):
+            if _weight(found) < _weight(best[0]):
                 best = found, renaming
             if not found:
                 break
@@ -98,11 +110,15 @@ class Comparison:
                     yield Difference(path, left, right, "changed")
                 continue
             for field in dict.fromkeys((*left, *right)):
-                if not self._field_same(f"{name}.{field}", left, right, field):
-                    yield Difference(path + pointer(field), left.get(field), right.get(field), "changed")
+                rule = self._rule(f"{name}.{field}")
+                if not self._field_same(rule, left, right, field):
+                    place = path + pointer(field)
+                    yield Difference(place, left.get(field), right.get(field), "changed", rule == "judge")
 
-    def _field_same(self, field: str, left: JsonObject, right: JsonObject, key: str) -> bool:
-        rule = self._policy.fields.get(field, "ignore" if field in self._prose else "exact")
+    def _rule(self, field: str) -> FieldRule:
+        return self._policy.fields.get(field, "ignore" if field in self._left_out else "exact")
+
+    def _field_same(self, rule: FieldRule, left: JsonObject, right: JsonObject, key: str) -> bool:
         if rule == "ignore":
             return True
         if key not in left or key not in right:
@@ -125,7 +141,7 @@ def rename(state: State, renaming: Mapping[str, str], made: Mapping[str, Sequenc
             continue
         own = set(made.get(name, ()))
         renamed[name] = {
-            renaming.get(record_id, record_id) if record_id in own else record_id: _replace(record, renaming)
+            renaming.get(record_id, record_id) if record_id in own else record_id: rename_within(record, renaming)
             for record_id, record in records.items()
         }
     return renamed
@@ -192,13 +208,14 @@ def _without_clashes(renaming: dict[str, str], made: Mapping[str, list[str]]) ->
     return {**renaming, **aside}
 
 
-def _replace(value: Json, renaming: Mapping[str, str]) -> Json:
+def rename_within(value: Json, renaming: Mapping[str, str]) -> Json:
+    """A value with generated ids replaced wherever a whole string is one of them."""
     if isinstance(value, str):
         return renaming.get(value, value)
     if isinstance(value, list):
-        return [_replace(item, renaming) for item in value]
+        return [rename_within(item, renaming) for item in value]
     if isinstance(value, dict):
-        return {key: _replace(item, renaming) for key, item in value.items()}
+        return {key: rename_within(item, renaming) for key, item in value.items()}
     return value
 
 
@@ -214,6 +231,11 @@ def _same_set(left: Json, right: Json) -> bool:
     return True
 
 
-def _short(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+def _weight(differences: Sequence[Difference]) -> tuple[int, int]:
+    """How far a state is off: what no judge can excuse counts first."""
+    return sum(not difference.judged for difference in differences), len(differences)
+
+
+def _shown(value: Json) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."

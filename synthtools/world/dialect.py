@@ -49,7 +49,9 @@ _MUTATORS = frozenset(
     {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update"}
     | {"setdefault", "add", "discard", "sort", "reverse"}
 )
-_ORDERED_READERS = frozenset({"list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed"})
+_ORDERED_READERS = frozenset(
+    {"list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed", "str", "repr", "dict"}
+)
 
 
 def problems(source: str) -> list[str]:
@@ -92,10 +94,41 @@ def _module_problems(tree: ast.Module) -> Iterator[_Found]:
                 constants.add(name)
             case _:
                 yield node.lineno, "only imports, functions and constant values may stand outside functions"
-    for node in ast.walk(tree):
-        name = _mutated(node)
-        if name in constants and isinstance(node, ast.expr | ast.stmt):
-            yield node.lineno, f"module-level state is refused: {name} is changed; keep data in state"
+    for scope in tree.body:
+        shared = _aliases(scope, constants)
+        for node in ast.walk(scope):
+            name = _mutated(node)
+            if name in shared and isinstance(node, ast.expr | ast.stmt):
+                yield node.lineno, f"module-level state is refused: {shared[name]} is changed; keep data in state"
+
+
+def _aliases(scope: ast.AST, constants: set[str]) -> dict[str, str]:
+    """The names in a function that stand for a constant of the module or for a part of one, each with that constant."""
+    shared = {name: name for name in constants}
+    for node in ast.walk(scope):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+                | ast.For(target=ast.Name(id=name), iter=value)
+            ) if (whole := _part_of(value)) in shared:
+                shared[name] = shared[whole]
+            case _:
+                pass
+    return shared
+
+
+def _part_of(node: ast.expr) -> str | None:
+    """The name of the container that an expression gives, or gives a part of, without copying it."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr="get" | "values" | "setdefault")):
+            return _part_of(value)
+        case ast.Subscript(value=value):
+            return _part_of(value)
+        case ast.Name(id=name):
+            return name
+        case _:
+            return None
 
 
 def _entry_problems(tree: ast.Module) -> Iterator[_Found]:
@@ -144,6 +177,8 @@ def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
                     yield line, f"attribute {name} is refused"
                 elif name in _CLOCK:
                     yield line, f".{name} reads the clock: use the argument `now` (ISO 8601 text)"
+                elif isinstance(node.ctx, ast.Store):
+                    yield line, f"attribute .{name} cannot be set: nothing may outlive a call; keep data in state"
             case ast.Name(id=name) if name.startswith(("__", RESERVED)):
                 yield line, f"name {name} is refused"
             case ast.Name(id=name) if name in _CALLS and name not in own:
@@ -155,6 +190,45 @@ def _tree_problems(tree: ast.Module) -> Iterator[_Found]:
             case _:
                 pass
         yield from _set_problems(node, line, sets)
+
+
+def collections_named(source: str) -> dict[str, set[str]]:
+    """The collections that a source that may run looks up in `state`, each with the functions that do.
+
+    Found where it is written as `state["name"]`, `state.get("name")` or `"name" in state`.
+    """
+    found: dict[str, set[str]] = {}
+    for function in ast.parse(source).body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            match node:
+                case (
+                    ast.Subscript(value=ast.Name(id="state"), slice=ast.Constant(value=str() as name), ctx=ast.Load())
+                    | ast.Call(
+                        func=ast.Attribute(value=ast.Name(id="state"), attr="get"),
+                        args=[ast.Constant(value=str() as name), *_],
+                    )
+                    | ast.Compare(
+                        left=ast.Constant(value=str() as name),
+                        ops=[ast.In() | ast.NotIn()],
+                        comparators=[ast.Name(id="state")],
+                    )
+                ):
+                    found.setdefault(name, set()).add(function.name)
+                case _:
+                    pass
+    return found
+
+
+def numbers_in(source: str) -> list[int]:
+    """The whole numbers that a source that may run compares or computes with, apart from status codes, -1, 0 and 1."""
+    found = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value not in (0, 1)
+    }
+    return sorted(number for number in found if not 400 <= number < 600)
 
 
 def _bound(node: ast.AST) -> tuple[str, ...]:
@@ -222,7 +296,7 @@ def _is_set(node: ast.expr, names: frozenset[str] = frozenset()) -> bool:
             return True
         case ast.Call(func=ast.Name(id="set" | "frozenset")):
             return True
-        case ast.Name(id=name):
+        case ast.Name(id=name) | ast.Call(func=ast.Name(id=name)):
             return name in names
         case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
             return _is_set(left, names) or _is_set(right, names)
@@ -237,6 +311,11 @@ def _set_names(tree: ast.Module) -> frozenset[str]:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_set(value):
                 names.add(name)
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_set(value):
+                names.add(name)
+            case ast.FunctionDef(name=name) if any(
+                isinstance(inner, ast.Return) and inner.value is not None and _is_set(inner.value)
+                for inner in ast.walk(node)
+            ):
                 names.add(name)
             case _:
                 pass
@@ -255,7 +334,9 @@ def _set_problems(node: ast.AST, line: int, names: frozenset[str]) -> Iterator[_
             source, names
         ):
             yield line, message
-        case ast.Call(func=ast.Attribute(attr="join" | "extend"), args=[source, *_]) if _is_set(source, names):
+        case ast.Call(func=ast.Attribute(attr="join" | "extend" | "fromkeys"), args=[source, *_]) if _is_set(
+            source, names
+        ):
             yield line, message
         case ast.Call(func=ast.Attribute(value=source, attr="pop"), args=[]) if _is_set(source, names):
             yield line, message

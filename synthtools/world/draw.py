@@ -6,15 +6,17 @@ Equal inputs give equal draws in every process: the only source of chance is a `
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import NamedTuple
 
 from synthtools.types import Collection, Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
+from synthtools.types.dates import is_date_time, is_day
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import check, fill
 from synthtools.world.ids import id_series
 from synthtools.world.pattern import draw_matching
-from synthtools.world.validators import compile_schema, is_date_time, is_day
+from synthtools.world.validators import compile_schema
 
 _TEXTS = ("alpha", "Blue Lake", "Sam Carter", "second try", "north wing", "R2")
 _TRIES = 8
@@ -35,15 +37,24 @@ _VALID = _Chances(unknown_id=0.0, boundary=0.0, optional=0.25, anchor=0.5)
 
 
 def draw_arguments(
-    tool: Tool, state: State, collections: Sequence[Collection] = (), seed: int = 0, n: int = 300
+    tool: Tool,
+    state: State,
+    collections: Sequence[Collection] = (),
+    seed: int = 0,
+    n: int = 300,
+    *,
+    now: str = _DEFAULT_NOW,
 ) -> list[JsonObject]:
     """Up to `n` argument sets that pass the tool's gate, defaults filled; fewer where the drawer finds none.
 
-    References draw existing ids four times in five, else an unknown one; numbers, lengths and arrays lie on their
-    bounds in two of five draws.
+    References draw existing ids four times in five, else an unknown one. In two of five draws numbers, dates, lengths
+    and arrays lie on a bound: their own, or one off a value in the records that the call names; dates also about `now`.
+    Each choice of an enum comes as often as the others. Optional parameters are given in half of the draws; some draws
+    give all of them, some none.
     """
-    drawer = Drawer(tool, state, collections, f"arguments:{seed}")
-    drawn = [drawer.call(_PROBE) for _ in range(n)]
+    drawer = Drawer(tool, state, collections, f"arguments:{seed}", now=now)
+    chances = {0: _PROBE._replace(optional=1.0), 1: _PROBE._replace(optional=0.0)}
+    drawn = [drawer.call(chances.get(index % 8, _PROBE)) for index in range(n)]
     return [fill(tool, call) for call in drawn if call is not None]
 
 
@@ -94,25 +105,36 @@ class Drawer:
         collections: Sequence[Collection],
         seed: str,
         pool: Mapping[str, Sequence[Json]] | None = None,
+        *,
+        now: str = _DEFAULT_NOW,
     ) -> None:
         self._tool = tool
         self._rng = random.Random(f"{tool.name}:{seed}")
         self._records = {name: records for name, records in state.items() if isinstance(records, dict)}
         self._schemas = {collection.name: collection for collection in collections}
         self._pool = pool or {}
+        self._now = now if is_day(now) or is_date_time(now) else _DEFAULT_NOW
         self._anchor: JsonObject = {}
+        self._named: list[Json] = []
+        self._bags: dict[str, list[Json]] = {}
+        # References come first: what their records hold is what the other values should lie close to.
+        self._order = sorted(tool.parameters, key=lambda name: self._target(name, tool.parameters[name]) is None)
 
     def call(self, chances: _Chances) -> ToolCall | None:
         """One call that passes the gate, or None after some tries."""
         for _ in range(_TRIES):
             self._anchor = self._draw_anchor()
-            arguments: JsonObject = {}
-            for name, parameter in self._tool.parameters.items():
+            self._named = []
+            drawn: JsonObject = {}
+            for name in self._order:
+                parameter = self._tool.parameters[name]
                 if not parameter.required and self._rng.random() >= chances.optional:
                     continue
                 value = self.value(name, parameter, chances)
                 if value is not None:
-                    arguments[name] = value
+                    drawn[name] = value
+                    self._note_named(self._target(name, parameter), value)
+            arguments = {name: drawn[name] for name in self._tool.parameters if name in drawn}
             call = ToolCall(name=self._tool.name, arguments=arguments)
             if check(self._tool, call).passed:
                 return call
@@ -133,10 +155,10 @@ class Drawer:
         if pooled and rng.random() < 0.6:
             return rng.choice(pooled)
         if parameter.enum:
-            return rng.choice(parameter.enum)
+            return self._from_bag(name, parameter.enum)
         if name in self._anchor and rng.random() < chances.anchor:
             return self._anchor[name]
-        target = parameter.references or self._collection_of(name)
+        target = self._target(name, parameter)
         if parameter.type == "string" and target is not None:
             return self._draw_id(target, chances)
         match parameter.type:
@@ -150,6 +172,30 @@ class Drawer:
                 return self._draw_object(parameter, chances)
             case "string":
                 return self._draw_text(name, parameter, chances)
+
+    def _target(self, name: str, parameter: Parameter) -> str | None:
+        """The collection whose ids a parameter takes."""
+        return parameter.references or self._collection_of(name)
+
+    def _from_bag(self, name: str, options: Sequence[Json]) -> Json:
+        """One option after another in a shuffled order, so that a few draws have them all."""
+        bag = self._bags.setdefault(name, [])
+        if not bag:
+            bag.extend(self._rng.sample(list(options), len(options)))
+        return bag.pop()
+
+    def _note_named(self, collection: str | None, value: Json, depth: int = 0) -> None:
+        """Notes what stands in the records that a value names, and in those which these refer to."""
+        if collection is None:
+            return
+        for record_id in value if isinstance(value, list) else [value]:
+            record = self._records.get(collection, {}).get(record_id) if isinstance(record_id, str) else None
+            for field, held in record.items() if isinstance(record, dict) else ():
+                self._named.append(held)
+                if depth == 0:
+                    schema = self._schemas.get(collection)
+                    target = schema.fields[field].references if schema and field in schema.fields else None
+                    self._note_named(target or self._collection_of(field), held, depth + 1)
 
     def _draw_anchor(self) -> JsonObject:
         """The values of one record and of those it refers to, by the names that parameters give them."""
@@ -210,15 +256,16 @@ class Drawer:
     def _draw_number(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
         rng = self._rng
         low, high = parameter.minimum, parameter.maximum
-        known = [value for value in self._known(name) if isinstance(value, int | float) and not isinstance(value, bool)]
+        known = _numbers(self._known(name), parameter)
         if rng.random() < chances.boundary:
-            edges = [edge for edge in (low, high) if edge is not None]
-            edges += [edge + 1 for edge in (low,) if edge is not None] + [
-                edge - 1 for edge in (high,) if edge is not None
-            ]
-            edges += [value + step for value in known[:3] for step in (-1, 0, 1)]
-            edges += [0, 1, -1]
-            return rng.choice(edges)
+            near = _numbers(self._named, parameter)
+            if near and rng.random() < 0.5:
+                return rng.choice(near) + rng.choice((-1, 0, 1))
+            bounds = [edge for edge in (low, high) if edge is not None]
+            if bounds and rng.random() < 0.6:
+                return self._from_bag(f"bounds of {name}", bounds)
+            edges = [edge + step for edge in (*bounds, *known[:3]) for step in (-1, 0, 1)]
+            return rng.choice([*edges, 0, 1, -1])
         if known and rng.random() < 0.5:
             return rng.choice(known)
         floor = low if low is not None else min(1, high) if high is not None else 1
@@ -256,7 +303,7 @@ class Drawer:
         if known and rng.random() < 0.6:
             return rng.choice(known)
         if parameter.format is not None:
-            return self._draw_date(parameter, known)
+            return self._draw_date(parameter, known, chances)
         if parameter.pattern is not None:
             return draw_matching(parameter.pattern, rng)
         least, most = parameter.min_length or 0, parameter.max_length
@@ -267,13 +314,29 @@ class Drawer:
             text = (text + " abcde" * (least // 6 + 1))[:least]
         return text if most is None else text[:most].rstrip() or text[:most]
 
-    def _draw_date(self, parameter: Parameter, known: Iterable[Json]) -> str:
-        dates = [value for value in known if isinstance(value, str) and (is_day(value) or is_date_time(value))]
-        base = self._rng.choice(dates) if dates else _DEFAULT_NOW
+    def _draw_date(self, parameter: Parameter, known: Iterable[Json], chances: _Chances) -> str:
+        dates = _dates(known)
+        if not dates or self._rng.random() < chances.boundary:
+            dates = [*_dates(self._named), self._now]
+        base = self._rng.choice(dates)
         moved = datetime.fromisoformat(base) + timedelta(days=self._rng.choice((-30, -1, 0, 1, 2, 7, 30)))
         if parameter.format == "date" or is_day(base):
             return moved.date().isoformat()
         return moved.isoformat().replace("+00:00", "Z")
+
+
+def _numbers(values: Iterable[Json], parameter: Parameter) -> list[int | float]:
+    """The numbers among some values that a parameter could take, or nearly."""
+    low = -inf if parameter.minimum is None else parameter.minimum - 1
+    high = inf if parameter.maximum is None else parameter.maximum + 1
+    kinds = int if parameter.type == "integer" else int | float
+    return [
+        value for value in values if isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+    ]
+
+
+def _dates(values: Iterable[Json]) -> list[str]:
+    return [value for value in values if isinstance(value, str) and (is_day(value) or is_date_time(value))]
 
 
 def singular(plural: str) -> str:

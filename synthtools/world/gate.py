@@ -86,6 +86,8 @@ class ToolGate:
             elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
                 name = _dotted([*path, str(kind.property)])
                 yield _MISSING, self._position([*path, str(kind.property)]), name, _missing_message(name)
+            elif isinstance(kind, jsonschema_rs.ValidationErrorKind.BacktrackLimitExceeded):
+                yield self._value_problem(path, "backtracking")
             else:
                 yield self._value_problem(path, kind.name)
 
@@ -198,6 +200,8 @@ def constraint(parameter: Parameter, keyword: str) -> str:
             return f"must have at most {parameter.max_items} items"
         case "pattern":
             return f"must match the pattern {parameter.pattern}"
+        case "backtracking":
+            return f"the pattern {parameter.pattern} takes too many steps on this value"
         case "format" if parameter.format == "date":
             return "must be a calendar day (YYYY-MM-DD)"
         case "format":

@@ -1,13 +1,19 @@
-"""Where the arguments of a solution come from: the request, an earlier response, a default, the clock, or nowhere."""
+"""Where the arguments of a solution come from: the request, an earlier response, a rule, or nowhere.
 
+Rules are the parameter's default, the clock, and arithmetic on values that are given.
+"""
+
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from synthtools.types import Citation, Parameter, Response, Tool, ToolCall
 from synthtools.types.canonical import same_json
 from synthtools.types.record import Json
+from synthtools.world.arithmetic import derive
 from synthtools.world.spoken import SpokenText
 
 _TEXT = Parameter(type="string")
+_CENTS = re.compile(r"\b(?:cents?|minor units?|pence)\b")
 
 
 def ground(
@@ -25,7 +31,9 @@ def ground(
     text = SpokenText(request, now)
     known = [value for response in earlier if response.ok for value in scalars(response.data)]
     return [
-        _cite(name, value, tool.parameters.get(name, _TEXT), text, known, now) for name, value in call.arguments.items()
+        _cite(name, value, parameter, text, known, now) or _reckon(name, value, parameter, text, earlier)
+        for name, value in call.arguments.items()
+        for parameter in (tool.parameters.get(name, _TEXT),)
     ]
 
 
@@ -48,7 +56,7 @@ def scalars(value: Json) -> Iterator[Json]:
 
 def _cite(
     name: str, value: Json, parameter: Parameter, text: SpokenText, known: Sequence[Json], now: str | None
-) -> Citation:
+) -> Citation | None:
     quote = mention(text, name, value, parameter)
     if quote is not None:
         return Citation(parameter=name, source="request", quote=quote)
@@ -61,7 +69,13 @@ def _cite(
         return Citation(parameter=name, source="rule", quote="the default")
     if now is not None and value in (now, now[:10]):
         return Citation(parameter=name, source="rule", quote="the clock")
-    return Citation(parameter=name, source="nowhere")
+    return None
+
+
+def _reckon(name: str, value: Json, parameter: Parameter, text: SpokenText, earlier: Sequence[Response]) -> Citation:
+    """A citation by arithmetic, or none at all."""
+    how = derive(name, value, parameter, text, earlier, minor_units=_in_minor_units(name, parameter))
+    return Citation(parameter=name, source="nowhere" if how is None else "rule", quote=(how or "")[:120])
 
 
 def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> str | None:
@@ -72,19 +86,31 @@ def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> s
         quotes = [mention(text, name, item, parameter.items) for item in value]
         found = [quote for quote in quotes if quote is not None]
         return ", ".join(found) if len(found) == len(quotes) else None
-    minor_units = parameter.type == "integer" and _counts_cents(name, parameter)
-    return text.mention(value, minor_units=minor_units, loose=bool(parameter.enum))
+    quote = text.mention(value, minor_units=_in_minor_units(name, parameter), loose=bool(parameter.enum))
+    if quote is not None and _counts_cents(name, parameter) and text.is_money(quote):
+        taken_as_it_is = any(said == quote and number == value for number, said, _ in text.numbers)
+        return None if taken_as_it_is else quote  # $25 are not 25 cents
+    return quote
+
+
+def _in_minor_units(name: str, parameter: Parameter) -> bool:
+    """Whether a number may count hundredths of what people say: cents for dollars."""
+    words = f"{name} {parameter.description}".casefold()
+    return _counts_cents(name, parameter) or (
+        parameter.type == "integer" and any(word in words for word in ("amount", "price", "cost", "fee", "total"))
+    )
 
 
 def _counts_cents(name: str, parameter: Parameter) -> bool:
-    words = f"{name} {parameter.description}".casefold()
-    return any(word in words for word in ("cent", "minor unit", "pence", "amount", "price", "cost", "fee", "total"))
+    """Whether a parameter says that it counts hundredths."""
+    words = f"{name} {parameter.description}".casefold().replace("_", " ")
+    return parameter.type == "integer" and _CENTS.search(words) is not None
 
 
 def _stands_in(value: Json, known: Sequence[Json]) -> bool:
     if isinstance(value, list):
         return bool(value) and all(_stands_in(item, known) for item in value)
-    # A boolean or a tiny number stands in almost every response: that is no source.
+    # A boolean stands in almost every response: that is no source.
     if value is None or isinstance(value, bool):
         return False
     return any(_equal(value, other) for other in known)

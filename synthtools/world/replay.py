@@ -1,19 +1,21 @@
-"""Replay of a task's gold solution, here or in a fresh process with another hash seed.
+"""Replay of a task's gold solution, here or in a fresh process with another hash seed and order.
 
 `python -m synthtools.world.replay` reads tasks on standard input, one JSON record a line, and writes one line for each:
 `{"id", "fingerprint"}`, or `{"id", "error"}`.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import orjson
 
 from synthtools.errors import ReplayError, SynthToolsError, WorldError
-from synthtools.types import Task, TaskWorld, ToolCall
+from synthtools.types import Task
 from synthtools.types.canonical import content_hash
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.transitions import MemoryTransitions, Transitions
@@ -32,7 +34,7 @@ def open_world(task: Task, *, transitions: Transitions | None = None, engine: En
     """
     if task.world is None:
         raise ReplayError(f"task {task.id}: its world is not beside the file")
-    if transitions is None and task.gold and engine != "code" and not _is_coded(task.world, task.gt_tool_calls):
+    if transitions is None and task.gold and engine != "code" and not is_coded(task):
         transitions = MemoryTransitions(task.gold)
     try:
         return World(task.world, task.initial_state or {}, transitions=transitions, engine=engine)
@@ -40,8 +42,12 @@ def open_world(task: Task, *, transitions: Transitions | None = None, engine: En
         raise ReplayError(f"task {task.id}: {error}") from error
 
 
-def _is_coded(world: TaskWorld, calls: Sequence[ToolCall]) -> bool:
-    return all(call.name in world.code and world.code[call.name].certified for call in calls)
+def is_coded(task: Task) -> bool:
+    """Whether certified code answers every gold call of a task that has its world."""
+    code = task.world.code if task.world is not None else {}
+    return task.world is not None and all(
+        call.name in code and code[call.name].certified for call in task.gt_tool_calls
+    )
 
 
 def run_gold(task: Task, *, transitions: Transitions | None = None, engine: Engine = "auto") -> World:
@@ -67,25 +73,35 @@ def replay(task: Task) -> State:
     return run_gold(task).state
 
 
-def fingerprint(task: Task, *, engine: Engine = "auto") -> str:
+def fingerprint(task: Task) -> str:
     """A hash of the replayed gold solution: every response and the final state.
+
+    Where code answers every gold call, code alone does, whatever was recorded; else the recorded transitions repeat.
 
     Raises:
         ReplayError: As `replay`.
     """
-    world = run_gold(task, engine=engine)
+    world = run_gold(task, engine="code" if is_coded(task) else "auto")
     responses: list[Json] = [exchange.response.model_dump(mode="json") for exchange in world.transcript]
     return content_hash([world.state, responses])
 
 
-def fingerprints_elsewhere(tasks: Sequence[Task]) -> dict[str, str]:
-    """The fingerprints that a fresh process with another hash seed gets, by task id; `error: ...` where it fails.
+def fingerprints_elsewhere(tasks: Sequence[Task]) -> list[str]:
+    """The fingerprints that a fresh process gets, one for each task; `error: ...` where it fails.
+
+    The process has another hash seed and replays the tasks in another order, which their content decides: neither may
+    make a difference.
 
     Raises:
         ReplayError: The process itself failed.
     """
     if not tasks:
-        return {}
+        return []
+    lines = [task.model_dump_json(by_alias=True).encode() for task in tasks]
+    order = list(range(len(lines)))
+    Random(hashlib.sha256(b"\n".join(lines)).digest()).shuffle(order)
+    if order == sorted(order):
+        order.reverse()
     environment = dict(os.environ)
     environment["PYTHONHASHSEED"] = "1" if environment.get("PYTHONHASHSEED") != "1" else "2"
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -93,7 +109,7 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> dict[str, str]:
     )
     done = subprocess.run(
         [sys.executable, "-P", "-m", "synthtools.world.replay"],  # -P: no module of the working directory is imported
-        input=b"\n".join(task.model_dump_json(by_alias=True).encode() for task in tasks),
+        input=b"\n".join(lines[index] for index in order),
         capture_output=True,
         env=environment,
         timeout=60 + _SECONDS_A_TASK * len(tasks),
@@ -102,7 +118,11 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> dict[str, str]:
     if done.returncode != 0:
         raise ReplayError(f"the replaying process failed: {done.stderr.decode(errors='replace')[-400:]}")
     rows: list[JsonObject] = [orjson.loads(line) for line in done.stdout.splitlines()]
-    return {str(row["id"]): str(row.get("fingerprint") or f"error: {row.get('error')}") for row in rows}
+    found = {
+        index: str(row.get("fingerprint") or f"error: {row.get('error')}")
+        for index, row in zip(order, rows, strict=True)
+    }
+    return [found[index] for index in range(len(tasks))]
 
 
 def _main() -> None:

@@ -1,17 +1,26 @@
 """The score of a rollout from what was executed: state, calls and answer, each checked by code."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from synthtools.errors import FailureCause
-from synthtools.types import AnswerValue, Response, Task, ToolCall, Verdict, VerdictCheck
+from synthtools.types import (
+    AnswerValue,
+    Response,
+    SolutionVerdict,
+    Task,
+    ToolCall,
+    TrajectoryVerdict,
+    Verdict,
+    VerdictCheck,
+)
 from synthtools.types.record import JsonObject, State
+from synthtools.world.attribution import OWN, refused_for_good, unanswered
 from synthtools.world.comparison import Comparison
+from synthtools.world.explanation import explain, listed, listed_values, records_block
 from synthtools.world.gate import tool_gate
 from synthtools.world.patch import same
 from synthtools.world.spoken import SpokenText
-
-_MOST_LINES = 8
 
 
 class Executed(NamedTuple):
@@ -25,15 +34,39 @@ class Executed(NamedTuple):
     """The final answer; None: none was given."""
     answer_due: bool
     """Whether an answer belongs to the rollout: bare calls have none."""
+    unfinished: str = ""
+    """How it ended, where not by its agent's answer; such a rollout is not solved, whatever it did."""
+
+
+class Judgements(NamedTuple):
+    """What LLM judges said of a rollout before, and what is asked of them."""
+
+    solution: SolutionVerdict | None = None
+    """On differences that the policy leaves to a judge."""
+    trajectory: TrajectoryVerdict | None = None
+    """On the whole rollout."""
+    trajectory_due: bool = False
+    """Whether a reading of the whole rollout is part of its verdict."""
+
+
+_NO_JUDGEMENTS = Judgements()
 
 
 class _Part(NamedTuple):
     check: VerdictCheck
     score: float
+    undecided: bool = False
+    """Whether it has no score, for want of a judge's word."""
 
 
 def score(
-    task: Task, executed: Executed, expected_final: State | None, *, infrastructure: FailureCause | None = None
+    task: Task,
+    executed: Executed,
+    expected_final: State | None,
+    *,
+    infrastructure: FailureCause | None = None,
+    judgements: Judgements = _NO_JUDGEMENTS,
+    gold_problem: Callable[[], str] = str,
 ) -> Verdict:
     """The verdict on a rollout: passed when every part passes; the reward is that of its weakest part.
 
@@ -42,40 +75,69 @@ def score(
         executed: What the rollout did.
         expected_final: The state after the gold solution; None: not known, the gold calls are required instead.
         infrastructure: What broke, where something other than the agent ended the rollout.
+        judgements: What LLM judges said.
+        gold_problem: Says what is wrong with the gold solution itself, empty where nothing is; asked only where the
+            rollout is not solved.
     """
-    scorer = _Scorer(task, executed, expected_final)
+    scorer = _Scorer(task, executed, expected_final, judgements)
     parts = [part for part in scorer.parts() if part is not None]
-    passed = all(part.check.passed for part in parts)
-    reward = 1.0 if passed else min(0.99, *(max(0.0, part.score) for part in parts), 0.99)
-    cause: FailureCause | None = None
-    if not passed:
-        failed_world = any(response.answered_by == "simulator_failure" for _, response in executed.calls)
-        cause = infrastructure or ("simulator" if failed_world else "agent")
     checks = tuple(part.check for part in parts)
+    if all(check.passed for check in checks):
+        return Verdict(reward=1.0, passed=True, explanation=explain(checks, True, None), checks=checks)
+    decided = [part for part in parts if not part.undecided]
+    cause, remark = infrastructure, ""
+    if cause is None and (remark := unanswered(executed.calls)):
+        cause = "simulator"
+    if cause is None and (remark := gold_problem()):
+        cause = "task"
+    if cause is None and all(part.check.passed for part in decided):
+        cause = "judge"
+    if cause is None and (remark := refused_for_good(task, executed.calls)):
+        cause = "parameter"
+    cause = cause or "agent"
     return Verdict(
-        reward=round(reward, 4), passed=passed, explanation=_explain(checks, passed, cause), checks=checks, cause=cause
+        reward=round(min(0.99, *(max(0.0, part.score) for part in decided), 0.99), 4) if cause in OWN else None,
+        passed=False,
+        explanation=explain(checks, False, cause, remark, [part.check.name for part in parts if part.undecided]),
+        checks=checks,
+        cause=cause,
+        undecided=scorer.undecided if cause == "judge" else (),
     )
 
 
 class _Scorer:
-    def __init__(self, task: Task, executed: Executed, expected_final: State | None) -> None:
+    def __init__(
+        self, task: Task, executed: Executed, expected_final: State | None, judgements: Judgements = _NO_JUDGEMENTS
+    ) -> None:
         self._task = task
         self._executed = executed
         self._expected = expected_final
+        self._judgements = judgements
         self._initial: State = task.initial_state or {}
         self._tools = {tool.name: tool for tool in (task.world.tools if task.world else task.tools)}
         collections = task.world.collections if task.world else ()
-        self._comparison = Comparison(task.policy, collections)
+        codes = task.world.code.values() if task.world else ()
+        clock_fields = [field for code in codes for field in code.clock_fields]
+        self._comparison = Comparison(task.policy, collections, clock_fields=clock_fields)
         self._changes = expected_final is not None and bool(
             self._comparison.differences(self._initial, self._initial, expected_final)
         )
+        self.undecided: tuple[str, ...] = ()
+        """Differences that wait for a judge's word; known once the parts were looked at."""
 
     def parts(self) -> Iterable[_Part | None]:
+        yield self._ended()
         yield self._state()
         yield self._required()
         yield self._forbidden()
         yield self._at_most()
+        yield self._before()
         yield self._answer()
+        yield self._judge()
+
+    def _ended(self) -> _Part | None:
+        how = self._executed.unfinished
+        return _Part(VerdictCheck(name="ended", passed=False, detail=how), 0.0) if how else None
 
     def _state(self) -> _Part | None:
         actual = self._executed.final_state
@@ -84,9 +146,20 @@ class _Scorer:
         found = self._comparison.differences(self._initial, self._expected, actual)
         if not found:
             return _Part(VerdictCheck(name="state", passed=True, detail="as expected"), 1.0)
-        detail = "; ".join(map(str, found[:_MOST_LINES]))
-        if len(found) > _MOST_LINES:
-            detail += f"; and {len(found) - _MOST_LINES} more"
+        if all(difference.judged for difference in found):
+            asked = tuple(map(str, found))
+            said = self._judgements.solution
+            if said is None or said.differences != asked:
+                self.undecided = asked
+                detail = f"a judge's word is missing: {records_block(found)}"
+                return _Part(VerdictCheck(name="state", passed=False, detail=detail), 0.0, undecided=True)
+            if said.equivalent:
+                return _Part(
+                    VerdictCheck(name="state", passed=True, detail=f"as good, says a judge: {said.reason}"), 1.0
+                )
+            detail = f"not as good, says a judge: {said.reason}\n{records_block(found)}"
+        else:
+            detail = records_block(found)
         distance = len(self._comparison.differences(self._initial, self._expected, self._initial))
         return _Part(VerdictCheck(name="state", passed=False, detail=detail), 1.0 - len(found) / max(1, distance))
 
@@ -109,7 +182,7 @@ class _Scorer:
                 missing.append(call)
             else:
                 done.pop(at)
-        detail = "all made" if not missing else "missing: " + ", ".join(map(str, missing[:_MOST_LINES]))
+        detail = f"missing: {listed(missing)}" if missing else "all made"
         return _Part(
             VerdictCheck(name="required_calls", passed=not missing, detail=detail), 1.0 - len(missing) / len(required)
         )
@@ -152,21 +225,44 @@ class _Scorer:
         }
 
     def _forbidden(self) -> _Part | None:
-        forbidden = set(self._task.policy.forbidden_tools)
+        forbidden = self._task.policy.forbidden_tools
         if not forbidden:
             return None
-        used = sorted({call.name for call, response in self._executed.calls if response.ok} & forbidden)
-        detail = f"used: {', '.join(used)}" if used else "none used"
+        used = [call for call in self._made() if call.name in forbidden]
+        detail = f"must not be made: {listed(used)}" if used else "none used"
         return _Part(VerdictCheck(name="forbidden_tools", passed=not used, detail=detail), float(not used))
 
     def _at_most(self) -> _Part | None:
         limits = self._task.policy.at_most
         if not limits:
             return None
-        names = [call.name for call, response in self._executed.calls if response.ok]
-        over = {name: names.count(name) for name, most in limits.items() if names.count(name) > most}
-        detail = ", ".join(f"{name} {count} times" for name, count in over.items()) or "kept"
-        return _Part(VerdictCheck(name="at_most", passed=not over, detail=detail), float(not over))
+        made = {name: [call for call in self._made() if call.name == name] for name in limits}
+        over = [
+            f"{name} {len(calls)} times, at most {limits[name]}: {listed(calls)}"
+            for name, calls in made.items()
+            if len(calls) > limits[name]
+        ]
+        return _Part(VerdictCheck(name="at_most", passed=not over, detail="; ".join(over) or "kept"), float(not over))
+
+    def _before(self) -> _Part | None:
+        pairs = self._task.policy.before
+        if not pairs:
+            return None
+        early = [f"{call} came before {first} had succeeded" for first, call in map(self._too_early, pairs) if call]
+        return _Part(VerdictCheck(name="before", passed=not early, detail="; ".join(early) or "kept"), float(not early))
+
+    def _too_early(self, pair: tuple[str, str]) -> tuple[str, ToolCall | None]:
+        """The pair's first tool, and the call of the second that did not wait for it."""
+        first, second = pair
+        for call, response in self._executed.calls:
+            if call.name == second:
+                return first, call
+            if call.name == first and response.ok:
+                break
+        return first, None
+
+    def _made(self) -> Sequence[ToolCall]:
+        return [call for call, response in self._executed.calls if response.ok]
 
     def _answer(self) -> _Part | None:
         expected = self._expected_answer
@@ -184,12 +280,15 @@ class _Scorer:
                 value.tolerance,
             )
         ]
-        detail = "gives all values" if not missing else "does not say: " + ", ".join(map(repr, missing))
+        detail = f"does not say: {listed_values(missing)}" if missing else "gives all values"
         return _Part(VerdictCheck(name="answer", passed=not missing, detail=detail), 1.0 - len(missing) / len(expected))
 
-
-def _explain(checks: Sequence[VerdictCheck], passed: bool, cause: FailureCause | None) -> str:
-    head = "solved" if passed else f"not solved ({cause})"
-    return "\n".join(
-        [head, *(f"{'ok' if check.passed else 'FAILED'} {check.name}: {check.detail}" for check in checks)]
-    )
+    def _judge(self) -> _Part | None:
+        if not self._judgements.trajectory_due:
+            return None
+        reading = self._judgements.trajectory
+        if reading is None:
+            check = VerdictCheck(name="judge", passed=False, detail="a judge's word is missing")
+            return _Part(check, 0.0, undecided=True)
+        check = VerdictCheck(name="judge", passed=reading.goal_reached, detail=reading.reason)
+        return _Part(check, float(reading.goal_reached))

@@ -61,8 +61,10 @@ class SpokenText:
     def __init__(self, text: str, now: str | None = None) -> None:
         """Prepares a text; `now` (ISO 8601) gives `tomorrow` and weekdays their meaning."""
         plain = unicodedata.normalize("NFKC", text).translate(str.maketrans("‘’“”–—", "''\"\"--"))
-        self._text = re.sub(r"\s+", " ", plain).casefold().strip()
-        self._today = datetime.fromisoformat(now).date() if now and is_date_time(now) else None
+        self.text = re.sub(r"\s+", " ", plain).casefold().strip()
+        """The text in lower case, with plain quotes, dashes and spaces."""
+        self.today = datetime.fromisoformat(now).date() if now and is_date_time(now) else None
+        """The day of the clock, if there is one."""
 
     def mention(self, value: Json, *, minor_units: bool = False, loose: bool = False) -> str | None:
         """How the text says a value, or None where it does not.
@@ -91,13 +93,14 @@ class SpokenText:
         """Whether the text, as an answer, gives a value: true as yes, an empty list as none, numbers rounded."""
         match value:
             case bool():
-                yes, no = _YES.search(self._text), _NO.search(self._text)
+                yes, no = _YES.search(self.text), _NO.search(self.text)
                 says_yes = yes is not None and (no is None or yes.start() < no.start())
                 return says_yes if value else no is not None and not says_yes
             case None | [] | "":
-                return bool(_NOTHING.search(self._text))
+                return bool(_NOTHING.search(self.text))
             case int() | float():
-                return self._number(float(value), minor_units=isinstance(value, int), tolerance=tolerance) is not None
+                cents = isinstance(value, int)
+                return self._number(float(value), cents, tolerance, rounded=True) is not None
             case str():
                 return self._string(value, loose="_" in value) is not None
             case list():
@@ -140,14 +143,14 @@ class SpokenText:
         # As it stands first: ORD-1 is neither in ORD-12 nor in ORD-1-2.
         exact = re.escape(re.sub(r"\s+", " ", phrase.casefold().strip()))
         for form in (exact, exact.replace(r"\-", "[- ]?").replace("_", "[_ -]?")):
-            match = re.search(rf"(?<!\w)(?<!\w-){form}(?!\w)(?!-\w)(?![.:/]\d)", self._text)
+            match = re.search(rf"(?<!\w)(?<!\w-){form}(?!\w)(?!-\w)(?![.:/]\d)", self.text)
             if match is not None:
                 return match.group()
         if any(letter.isdigit() for letter in phrase):
             return None
         between = r"[^\w]{1,3}"
         pattern = between.join(map(re.escape, tokens))
-        match = re.search(rf"(?<!\w){pattern}(?!\w)", self._text) if len(tokens) < 400 else None
+        match = re.search(rf"(?<!\w){pattern}(?!\w)", self.text) if len(tokens) < 400 else None
         return match.group() if match else None
 
     def _loosely(self, value: str) -> str | None:
@@ -167,25 +170,27 @@ class SpokenText:
 
     @cached_property
     def _all_words(self) -> list[str]:
-        return re.findall(r"[^\W\d_]+", self._text)
+        return re.findall(r"[^\W\d_]+", self.text)
 
-    def _number(self, value: float, minor_units: bool, tolerance: float = 0.0) -> str | None:
-        for said, quote, decimals in self._numbers:
-            rounding = 0.5 * 10.0**-decimals if decimals >= 2 else 0.0
-            if abs(said - value) <= max(tolerance, rounding if value % 1 else 0.0, 1e-9 * abs(value)):
+    def _number(self, value: float, minor_units: bool, tolerance: float = 0.0, *, rounded: bool = False) -> str | None:
+        for said, quote, decimals in self.numbers:
+            rounding = 0.5 * 10.0**-decimals if rounded and decimals >= 2 and value % 1 else 0.0
+            if abs(said - value) <= max(tolerance, rounding, 1e-9 * abs(value)):
                 return quote
-            if minor_units and abs(said * 100 - value) < 1e-6 and (decimals == 2 or self._is_money(quote)):
+            if minor_units and abs(said * 100 - value) < 1e-6 and (decimals == 2 or self.is_money(quote)):
                 return quote
         return None
 
-    def _is_money(self, quote: str) -> bool:
-        near = rf"[$€£]\s?{re.escape(quote)}|{re.escape(quote)}\s?(?:[$€£]|dollar|euro|pound|usd|eur|gbp)"
-        return re.search(near, self._text) is not None
+    def is_money(self, quote: str) -> bool:
+        """Whether a currency stands beside a number of the text."""
+        number = rf"(?<![\w.]){re.escape(quote)}(?!\w|[.,]\d)"
+        near = rf"[$€£]\s?{number}|{number}\s?(?:[$€£]|dollar|euro|pound|usd|eur|gbp)"
+        return re.search(near, self.text) is not None
 
     @cached_property
-    def _numbers(self) -> list[tuple[float, str, int]]:
+    def numbers(self) -> list[tuple[float, str, int]]:
         """Every number in the text: value, quote, digits after the point."""
-        text = _ISO_DAY.sub(" ", self._text)
+        text = _ISO_DAY.sub(" ", self.text)
         found: list[tuple[float, str, int]] = []
         for match in _NUMBER.finditer(text):
             decimals = match["decimals"] or ""
@@ -224,12 +229,12 @@ class SpokenText:
                     yield mark.join((day_text, month_text, year))
                     yield mark.join((month_text, day_text, year))
         yield f"{day.year}/{day.month:02d}/{day.day:02d}"
-        if self._today is not None:
-            yield from _relative_forms(day, self._today)
+        if self.today is not None:
+            yield from _relative_forms(day, self.today)
 
     def _any(self, forms: Iterator[str]) -> str | None:
         for form in forms:
-            match = re.search(rf"(?<![\w]){re.escape(form)}(?![\w])", self._text)
+            match = re.search(rf"(?<![\w]){re.escape(form)}(?![\w])", self.text)
             if match:
                 return match.group()
         return None
@@ -286,6 +291,14 @@ def _in_words(number: int) -> str:
         return _SMALL[number]
     tens, rest = divmod(number, 10)
     return _TENS[tens - 2] + (f"-{_SMALL[rest]}" if rest else "")
+
+
+def number_of(word: str) -> int | None:
+    """The whole number that a word is, in digits or letters: `12`, `twelve`; None where it is none."""
+    if word.isdecimal():
+        return int(word)
+    number = next((number for number, said, _ in _numbers_in_words(word) if said == word.replace("-", " ")), None)
+    return int(number) if number is not None and number.is_integer() else None
 
 
 def _numbers_in_words(text: str) -> Iterator[tuple[float, str, int]]:

@@ -1,14 +1,28 @@
-"""Broken variants of a gold solution: calls dropped, altered, swapped or added, which verification must tell apart."""
+"""Broken variants of a gold solution: calls dropped, altered, doubled, moved or added, all to be told from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from itertools import combinations
 from typing import Literal, NamedTuple
 
-from synthtools.types import Collection, ToolCall
+from synthtools.types import Collection, Parameter, Tool, ToolCall
+from synthtools.types.canonical import same_json
 from synthtools.types.record import Json, State
 from synthtools.world.draw import draw_other_values, draw_valid_call
+from synthtools.world.gate import check
+from synthtools.world.validators import compile_schema, is_date_time, is_day
 from synthtools.world.world import World
 
-Kind = Literal["dropped", "altered", "altered_read", "swapped", "extra_write"]
+Kind = Literal[
+    "dropped",
+    "altered",
+    "other_record",
+    "swapped_arguments",
+    "altered_read",
+    "swapped",
+    "duplicated",
+    "extra_write",
+]
 
 
 class Variant(NamedTuple):
@@ -33,12 +47,19 @@ class GoldStep(NamedTuple):
     before: State
     changes: bool
     """Whether its tool is one that changes the state, even if this call did not."""
+    required: bool = False
+    """Whether verification asks for it although it changes nothing: an answer rests on it, or the policy names it."""
+
+    @property
+    def matters(self) -> bool:
+        """Whether a solution without it is broken."""
+        return self.changes or self.required
 
 
 def dropped(gold: Sequence[GoldStep]) -> Iterator[Variant]:
-    """Every changing call left out, one at a time."""
+    """Every call that matters left out, one at a time."""
     for index, step in enumerate(gold):
-        if step.changes:
+        if step.matters:
             rest = [other for other in range(len(gold)) if other != index]
             yield Variant("dropped", tuple(gold[i].call for i in rest), tuple(rest), f"without {step.call}", index)
 
@@ -46,34 +67,79 @@ def dropped(gold: Sequence[GoldStep]) -> Iterator[Variant]:
 def altered(
     gold: Sequence[GoldStep], world: World, collections: Sequence[Collection], *, values: int = 3
 ) -> Iterator[Variant]:
-    """Every argument of every call with other valid values; prose is left as it is."""
+    """Every argument of every call with other valid values; prose is left as it is.
+
+    First come the values nearest to the right one (the next number, the next day, another record of the kind), then
+    drawn ones: `values` in all, twice as many for a call that reads. Of a call that changes the state, another record
+    is a kind of its own.
+    """
     tools = {tool.name: tool for tool in world.tools}
-    indices = tuple(range(len(gold)))
     for index, step in enumerate(gold):
         tool = tools[step.call.name]
-        kind: Kind = "altered" if step.changes else "altered_read"
         for name, parameter in tool.parameters.items():
             if name not in step.call.arguments or parameter.prose:
                 continue
             value = step.call.arguments[name]
-            for other in draw_other_values(tool, name, value, step.before, collections, seed=index, n=values):
-                call = ToolCall(name=tool.name, arguments={**step.call.arguments, name: other})
-                calls = tuple(call if i == index else gold[i].call for i in indices)
-                yield Variant(kind, calls, indices, f"{call} instead of {step.call}", index, name)
+            kind: Kind = "other_record" if parameter.references and step.changes else "altered"
+            kind = kind if step.changes else "altered_read"
+            near = _nearest(tool, parameter, value, step.before)
+            drawn = draw_other_values(tool, name, value, step.before, collections, seed=index, n=values)
+            most = values if step.changes else 2 * values
+            for other in _distinct(value, [*near[:values], *drawn])[:most]:
+                yield _with(gold, kind, index, {**step.call.arguments, name: other}, name)
+
+
+def swapped_arguments(gold: Sequence[GoldStep], world: World) -> Iterator[Variant]:
+    """Every call that matters with the values of two arguments exchanged, where its tool lets them pass."""
+    tools = {tool.name: tool for tool in world.tools}
+    for index, step in enumerate(gold):
+        tool, arguments = tools[step.call.name], step.call.arguments
+        if not step.matters:
+            continue
+        for left, right in combinations(arguments, 2):
+            if tool.parameters[left].prose or tool.parameters[right].prose:
+                continue
+            if same_json(arguments[left], arguments[right]):
+                continue
+            exchanged = {**arguments, left: arguments[right], right: arguments[left]}
+            if check(tool, ToolCall(name=tool.name, arguments=exchanged)).passed:
+                yield _with(gold, "swapped_arguments", index, exchanged, left)
 
 
 def swapped(gold: Sequence[GoldStep]) -> Iterator[Variant]:
     """Every two neighbours in the other order."""
     for index in range(len(gold) - 1):
+        if same_json(gold[index].call.to_json(), gold[index + 1].call.to_json()):
+            continue
         order = [*range(index), index + 1, index, *range(index + 2, len(gold))]
         what = f"{gold[index + 1].call} before {gold[index].call}"
         yield Variant("swapped", tuple(gold[i].call for i in order), tuple(order), what, index)
 
 
+def duplicated(gold: Sequence[GoldStep]) -> Iterator[Variant]:
+    """Every changing call made twice, at once and again at the end."""
+    indices = list(range(len(gold)))
+    for index, step in enumerate(gold):
+        if not step.changes:
+            continue
+        for at in sorted({index + 1, len(gold)}):
+            calls = [other.call for other in gold]
+            calls.insert(at, step.call)
+            places: list[int | None] = [*indices[:at], None, *indices[at:]]
+            yield Variant("duplicated", tuple(calls), tuple(places), f"{step.call} twice", index)
+
+
 def extra_writes(
     gold: Sequence[GoldStep], world: World, collections: Sequence[Collection], *, tries: int = 6
 ) -> Iterator[Variant]:
-    """The gold solution with one more successful changing call at its end, for every changing tool that has one."""
+    """The gold solution with one more successful changing call at its end.
+
+    There is one for every changing tool that has one, and one for every gold call that can be made on another record.
+    """
+    tools = {tool.name: tool for tool in world.tools}
+    for index, step in enumerate(gold):
+        if step.changes:
+            yield from _on_another(gold, index, tools[step.call.name], world)
     for tool in world.tools:
         if not tool.changes_state or not world.answered_by_code(tool.name):
             continue
@@ -81,13 +147,88 @@ def extra_writes(
             call = draw_valid_call(tool, world.state, collections, seed)
             if call is None:
                 break
-            fork = world.fork()
-            if fork.call(call).ok and fork.transcript[-1].patch:
-                calls = (*(step.call for step in gold), call)
-                yield Variant("extra_write", calls, (*range(len(gold)), None), f"{call} besides")
+            if _changes_something(call, world):
+                yield _besides(gold, call)
                 break
 
 
-def argument_values(gold: Sequence[ToolCall]) -> list[Json]:
-    """Every value that a gold call passes."""
-    return [value for call in gold for value in call.arguments.values()]
+def _on_another(gold: Sequence[GoldStep], index: int, tool: Tool, world: World) -> Iterator[Variant]:
+    call = gold[index].call
+    for name, parameter in tool.parameters.items():
+        if not parameter.references or name not in call.arguments:
+            continue
+        for other in _distinct(call.arguments[name], _nearest(tool, parameter, call.arguments[name], world.state)):
+            again = ToolCall(name=tool.name, arguments={**call.arguments, name: other})
+            if _changes_something(again, world):
+                yield _besides(gold, again)
+                return
+
+
+def _changes_something(call: ToolCall, world: World) -> bool:
+    fork = world.fork()
+    return fork.call(call).ok and bool(fork.transcript[-1].patch)
+
+
+def _besides(gold: Sequence[GoldStep], call: ToolCall) -> Variant:
+    calls = (*(step.call for step in gold), call)
+    return Variant("extra_write", calls, (*range(len(gold)), None), f"{call} besides")
+
+
+def _with(gold: Sequence[GoldStep], kind: Kind, index: int, arguments: dict[str, Json], name: str) -> Variant:
+    """The solution with other arguments in one call."""
+    call = ToolCall(name=gold[index].call.name, arguments=arguments)
+    calls = tuple(call if i == index else step.call for i, step in enumerate(gold))
+    return Variant(kind, calls, tuple(range(len(gold))), f"{call} instead of {gold[index].call}", index, name)
+
+
+def _nearest(tool: Tool, parameter: Parameter, value: Json, state: State) -> list[Json]:
+    """The valid values that a careless solution would pass instead of the right one."""
+    if parameter.references:
+        records = state.get(parameter.references)
+        found: Iterable[Json] = records if isinstance(records, dict) else ()
+    elif parameter.enum:
+        found = parameter.enum
+    elif isinstance(value, bool):
+        found = (not value,)
+    elif isinstance(value, int | float):
+        found = [value + 1, value - 1, *_near_in_state(tool, value, state)]
+    elif isinstance(value, str) and (is_day(value) or is_date_time(value)):
+        found = [f"{other}{value[10:]}" for other in _days_around(value[:10])]
+    else:
+        found = ()
+    validator = compile_schema(parameter.json_schema())
+    return [other for other in map(parameter.normalise, found) if validator.is_valid(other)]
+
+
+def _near_in_state(tool: Tool, value: float, state: State) -> list[Json]:
+    """The number nearest to a value among those of the records that a tool touches, and that one's neighbour."""
+    numbers = [
+        number
+        for name in (*tool.writes, *tool.reads)
+        if isinstance(records := state.get(name), dict)
+        for record in records.values()
+        if isinstance(record, dict)
+        for number in record.values()
+        if isinstance(number, int | float) and not isinstance(number, bool) and number != value
+    ]
+    nearest = min(numbers, key=lambda number: (abs(number - value), number), default=None)
+    return [] if nearest is None else [nearest, nearest + 1]
+
+
+def _days_around(day: str) -> list[str]:
+    around: list[str] = []
+    for days in (1, -1):
+        try:
+            around.append((date.fromisoformat(day) + timedelta(days=days)).isoformat())
+        except OverflowError:
+            continue
+    return around
+
+
+def _distinct(value: Json, others: Iterable[Json]) -> list[Json]:
+    """The others that differ from a value and from each other, in their order."""
+    found: list[Json] = []
+    for other in others:
+        if not any(same_json(other, known) for known in (value, *found)):
+            found.append(other)
+    return found

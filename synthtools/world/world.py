@@ -174,11 +174,14 @@ class World:
         twin._lock = asyncio.Lock()
         return twin
 
-    def reward(self, task: Task, answer: str | None = None) -> float:
+    def reward(self, task: Task, answer: str | None = None) -> float | None:
         """The reward, in [0, 1], of this session as a rollout of a task; `verify_world` says why.
+
+        None: it is not scored, because something other than the agent kept the task from being solved.
 
         Raises:
             ReplayError: The task's gold solution cannot be replayed.
+            DataError: The task's policy names what the task does not have.
         """
         from synthtools.world.verify import verify_world
 

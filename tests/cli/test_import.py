@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import orjson
@@ -20,6 +21,25 @@ def test_old_tools_become_environments_that_the_audit_goes_on_from(tmp_path: Pat
     assert status.stages["env-audit"].left == status.stages["env-generation"].done > 0
     changes = [orjson.loads(line) for line in (tmp_path / "run" / "import_changes.jsonl").open()]
     assert {"id", "tool", "part", "kind"} <= changes[0].keys()
+
+
+def test_the_import_says_how_many_constraints_in_prose_became_fields(tmp_path: Path) -> None:
+    parameters = {
+        "days": {"type": "integer", "required": True, "description": "Days ahead (7-365)"},
+        "level": {"type": "string", "required": True, "description": "Level (low, medium, high)"},
+        "carrier": {"type": "string", "required": True, "description": "Carrier (UPS, DHL, etc.)"},
+        "email": {"type": "string", "required": True, "description": "Email (required if there is no phone)"},
+    }
+    path = tmp_path / "v1.jsonl"
+    path.write_bytes(orjson.dumps({"id": "a__X", "tool": {"tool_name": "X", "parameters": parameters}}))
+    result = invoke("import", "v1", path, "--run", tmp_path / "run")
+    assert result.exit_code == 0
+    rows = [re.findall(r"\w+", line) for line in result.stdout.splitlines()]
+    for row in (["range", "1", "0", "0"], ["choices", "1", "1", "0"], ["relation", "0", "0", "1"]):
+        assert row in rows
+    changes = [orjson.loads(line) for line in (tmp_path / "run" / "import_changes.jsonl").open()]
+    told = {change["part"]: (change["kind"], change["constraint"]) for change in changes}
+    assert told["parameters.carrier"] == ("constraint doubtful", "choices")
 
 
 def test_old_tasks_are_ready_for_rollouts_and_importing_twice_changes_nothing(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from pathlib import Path
 import orjson
 
 from synthtools.errors import Dropped, ParseError, SynthToolsError
+from synthtools.runs.item import Item, Outcome, content_hash
+from synthtools.runs.journal import RunLedger
 from synthtools.runs.run import open_run
+from synthtools.runs.stages import STAGES
 from synthtools.runs.store import Store
+from synthtools.types import LedgerEntry, Trajectory, Verdict
 from tests.cli.shared import fake_run, invoke
 
 
@@ -33,6 +37,9 @@ def test_status_has_the_shape_that_scripts_rely_on(tmp_path: Path) -> None:
     assert status["drops"] == {"too few tools": 1}
     assert status["failures"] == {"parse": 1}
     assert status["usage"]["calls"] == 46
+    assert status["tallies"]["task-audit"]["grade.certified"] == 4
+    assert status["tallies"]["trajectory-generation"] == {"records": 4, "scored": 4, "solved": 4}
+    assert status["models"] == {"other": ["fake"]}
     calls = orjson.loads(invoke("status", "--run", run, "--json", "--cost").stdout)["calls"]
     assert sum(row["calls"] for row in calls) == 46
 
@@ -52,6 +59,69 @@ def test_status_is_readable_and_check_finds_damage(tmp_path: Path) -> None:
     damaged = invoke("status", "--run", run, "--check")
     assert damaged.exit_code == 2
     assert "the task-audit record bikes_spec_003_seq00 does not match" in damaged.stderr
+
+
+def test_status_says_how_good_what_was_made_is(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run", losing)
+    lines = quality_of(run)
+    assert lines["tools certified"] == "0 of 3 designed (0%)"
+    assert lines["tasks by grade"] == "4 certified"
+    assert lines["broken solutions found out"] == "none tried"
+    assert lines["rollouts solved"] == "4 of 4 scored (100%), 95 % interval 51% to 100%"
+    causes = iter(["agent", "simulator"])
+    with Store(run) as store:
+        for item in list(store.each("trajectory-generation"))[:2]:
+            cause = next(causes)
+            verdict = Verdict(reward=0.0 if cause == "agent" else None, passed=False, explanation="", cause=cause)
+            store.put(rollout_outcome(item, verdict))
+        store.write(lambda connection: connection.execute("DELETE FROM tallies WHERE stage = 'env-generation'"))
+    lines = quality_of(run)
+    assert lines["rollouts solved"] == "2 of 3 scored (67%), 95 % interval 21% to 94%"
+    assert lines["rollouts unsolved, by cause"] == "1 agent, 1 simulator"
+    assert lines["tools certified"] == "not counted: made by an older version"
+
+
+def test_status_says_who_did_what_and_warns_of_a_judge_of_its_own_work(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run")
+    assert "models: fake (every role)" in invoke("status", "--run", run).stdout
+    with Store(run) as store:
+        for role in ("FirstTurn", "SolveTurn", "JudgeTurn"):
+            RunLedger(store).write(LedgerEntry(role=role, model="hosted_vllm/q"))
+    told = invoke("status", "--run", run).stdout
+    assert "hosted_vllm/q (evolver, solver, judges); fake (other)" in told
+    assert "are the same model (hosted_vllm/q): the judge's word is not independent" in " ".join(told.split())
+
+
+def quality_of(run: Path) -> dict[str, str]:
+    """The rows of the table, those that were folded put together again."""
+    rows: dict[str, str] = {}
+    table = invoke("status", "--run", run).stdout.partition("Quality")[2]
+    for line in table.splitlines():
+        if line.startswith("│"):
+            what, how_much = (cell.strip() for cell in line.split("│")[1:3])
+            what = what or list(rows)[-1]
+            rows[what] = f"{rows.get(what, '')} {how_much}".strip()
+    return rows
+
+
+def rollout_outcome(item: Item, verdict: Verdict) -> Outcome:
+    stage = STAGES["trajectory-generation"]
+    rollout = Trajectory(task_id=item.parent, stop_reason="answered", answer="Done.", verdict=verdict)
+    payload = stage.write(rollout)
+    hash = content_hash(payload, stage.unhashed)
+    return Outcome(item, "done", payload, hash, tallies=stage.tallies(rollout))
+
+
+def test_a_rollout_that_is_not_scored_is_shown_with_what_is_wrong_line_by_line(tmp_path: Path) -> None:
+    run = fake_run(tmp_path / "run")
+    explanation = 'not solved (simulator)\nFAILED state: 1 record\n  loans/LOA-1\n    - status: "lent"'
+    verdict = Verdict(reward=None, passed=False, explanation=explanation, cause="simulator")
+    with Store(run) as store:
+        item = next(store.each("trajectory-generation"))
+        store.put(rollout_outcome(item, verdict))
+    told = invoke("show", item.id, "--run", run).stdout
+    assert "not solved (simulator), not scored\n" in told
+    assert '\n  loans/LOA-1\n    - status: "lent"\n' in told
 
 
 def test_every_record_and_every_loss_can_be_shown(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from synthtools.types import (
     CertificateCheck,
     Collection,
     DocumentedError,
+    KillCount,
     Parameter,
     Response,
     Task,
@@ -57,6 +58,9 @@ TASK = Task(
         expected_answer=(AnswerValue(value="VIS-1", call=0, pointer="/visit_id"),),
         variants=3,
         killed=3,
+        equivalent=1,
+        kills={"dropped": KillCount(tried=3, killed=3), "duplicated": KillCount(equivalent=1)},
+        made_with={"certifier": "1", "world": WORLD.hash},
     ),
     policy=VerifyPolicy(at_most={"BookVisit": 1}),
     gold=(

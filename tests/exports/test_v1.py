@@ -31,6 +31,20 @@ def test_tools_are_grouped_by_environment_wherever_they_stand(tmp_path: Path):
     assert (report.environments, report.tools, report.counts) == (2, 3, {"renamed": 3})
 
 
+def test_constraints_in_prose_are_counted_by_kind_and_verdict(tmp_path: Path):
+    parameters = {
+        "days": {"type": "integer", "required": True, "description": "Days ahead (7-365)"},
+        "weeks": {"type": "integer", "required": True, "description": "Weeks ahead (typically 1-4)"},
+        "email": {"type": "string", "required": True, "description": "Email (required if there is no phone)"},
+    }
+    report = ImportReport()
+    list(read_environments(write(tmp_path / "v1.jsonl", row("a__X", "X", parameters=parameters)), report))
+    assert report.constraints == {
+        "range": {"lifted": 1, "doubtful": 1, "left": 0},
+        "relation": {"lifted": 0, "doubtful": 0, "left": 1},
+    }
+
+
 def test_an_environment_whose_name_is_no_file_name_gets_one(tmp_path: Path):
     path = write(tmp_path / "v1.jsonl", row("../Käse__X", "X"), row("Käse__X", "X"))
     assert [env.id for env in read_environments(path)] == ["kase", "kase2"]
@@ -56,7 +70,16 @@ def test_every_published_tool_is_read_and_every_change_told():
     assert (len(environments), report.environments, report.tools) == (217, 217, 2264)
     assert report.counts["default absent"] > 300
     assert report.counts["default coerced"] == 3
-    assert report.counts["default dropped"] == 5
+    assert report.counts["default dropped"] == 7
+    for verdict in ("lifted", "doubtful", "left"):
+        assert report.counts[f"constraint {verdict}"] == sum(found[verdict] for found in report.constraints.values())
+    assert report.constraints["range"]["lifted"] > 800
+    assert report.constraints["choices"]["lifted"] > 1800
+    assert report.constraints["relation"] == {
+        "lifted": 0,
+        "doubtful": 0,
+        "left": report.constraints["relation"]["left"],
+    }
     for env in environments:
         assert env.scenario.title
         for tool in env.tools:

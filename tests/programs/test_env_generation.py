@@ -7,10 +7,9 @@ import pytest
 from synthtools.backends import model
 from synthtools.backends.library.roles import ROLES
 from synthtools.errors import Dropped
-from synthtools.programs.env_audit import EnvAudit, share
 from synthtools.programs.env_generation import EnvGeneration, Scenarios, Subfields
 from synthtools.types import SMALL, Scenario
-from tests.library import environment, playing
+from tests.library import playing
 
 ENV = "library_spec_001"
 
@@ -80,49 +79,3 @@ def test_an_environment_without_tools_is_dropped(scenario: Scenario) -> None:
     playing("crashing", {"WriteBehaviour": crashing})
     with model("scripted/crashing"), pytest.raises(Dropped, match="too few tools"):
         EnvGeneration(SMALL)(scenario=scenario, env_id=ENV)
-
-
-def test_where_code_answers_as_the_author_expected_no_judge_is_asked() -> None:
-    script = playing("audited")
-    with model("scripted/audited"):
-        audited = EnvAudit(SMALL)(env=environment().env)
-    assert script.asked("JudgeResponse") == 0
-    assert all(audit.kept and audit.answered_by_code and audit.reliability == 1.0 for audit in audited.audits)
-    modes = {call.test.mode for audit in audited.audits for call in audit.calls}
-    assert modes == {"schema", "happy", "rule"}
-    assert all(
-        call.response.answered_by == "gate"
-        for audit in audited.audits
-        for call in audit.calls
-        if call.test.mode == "schema"
-    )
-
-
-def test_a_disagreement_goes_to_the_judge_and_an_unreliable_tool_is_left_out() -> None:
-    unknown = {"loan_id": "ZZZ-99", "book_id": "ZZZ-99", "reader": "Ann Lee", "due_day": "2026-01-01"}
-
-    def careless(inputs: dict[str, Any], schema: dict[str, Any], seed: int) -> Any:
-        wanted = schema["properties"]["calls"]
-        names = wanted["items"]["properties"]["arguments"]["properties"]
-        call = {"expectation": "It should succeed.", "arguments": {name: unknown[name] for name in names}}
-        return {"calls": [call] * wanted["minItems"]}
-
-    script = playing("careless", {"WriteTestCalls": careless})
-    profile = SMALL.model_copy(update={"reliability_threshold": 0.9, "rule_calls": 0})
-    with model("scripted/careless"):
-        audited = EnvAudit(profile)(env=environment().env)
-    assert script.asked("JudgeResponse") > 0
-    show = next(audit for audit in audited.audits if audit.tool == "ShowLoan")
-    assert (show.kept, show.reason) == (False, "unreliable")
-    assert {call.verdict.verdict for call in show.calls if call.test.mode == "happy"} == {"should_success_got_error"}
-    assert "ShowLoan" not in audited.reliable
-
-
-@pytest.mark.parametrize(
-    ("correct", "judged", "plain", "wilson"), [(0, 0, 0.0, 0.0), (5, 5, 1.0, 0.566), (1, 2, 0.5, 0.095)]
-)
-def test_reliability_is_the_share_of_right_answers_or_its_lower_bound(
-    correct: int, judged: int, plain: float, wilson: float
-) -> None:
-    assert share(correct, judged, wilson=False) == plain
-    assert share(correct, judged, wilson=True) == pytest.approx(wilson, abs=0.001)

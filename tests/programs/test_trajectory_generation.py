@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from synthtools.backends import model
-from synthtools.errors import ProviderError
+from synthtools.errors import DataError, ProviderError
 from synthtools.programs.trajectory_generation import TrajectoryGeneration
-from synthtools.types import SMALL, Task, Trajectory
+from synthtools.types import SMALL, Task, Trajectory, VerifyPolicy
+from synthtools.world.verify import verify
 from tests.library import playing, task
 
 SHOW = {"tool": "ShowLoan", "arguments": {"loan_id": "LOA-1"}}
@@ -102,7 +103,62 @@ def test_where_code_decides_no_judge_is_asked() -> None:
     script = playing("unjudged")
     with model("scripted/unjudged"):
         TrajectoryGeneration(SMALL)(task=task())
-    assert script.asked("JudgeTrajectory") == 0
+    assert script.asked("JudgeTrajectory") == script.asked("JudgeSolution") == 0
+
+
+def otherwise() -> tuple[Task, dict[str, Any]]:
+    """A task that adds a loan, its reader left to a judge, and an agent that writes the reader otherwise."""
+    one = task()
+    add, show = one.gt_tool_calls
+    judged = one.model_copy(update={"policy": VerifyPolicy(fields={"loans.reader": "judge"})})
+    calls = [
+        {"tool": add.name, "arguments": {**add.arguments, "reader": f"{add.arguments['reader']} Esq"}},
+        {"tool": show.name, "arguments": show.arguments},
+    ]
+    assert one.certificate is not None
+    told = ", ".join(str(value.value) for value in one.certificate.expected_answer)
+    return judged, stepping(*({"calls": [call]} for call in calls), {"answer": f"All of it is done: {told}."})
+
+
+@pytest.mark.parametrize(
+    ("equivalent", "outcome"), [(True, ("answered", True, None)), (False, ("answered", False, "agent"))]
+)
+def test_a_difference_that_the_policy_leaves_to_a_judge_is_judged_once(
+    equivalent: bool, outcome: tuple[str, bool, str | None]
+) -> None:
+    judged, agent = otherwise()
+    word = {"reason": "A title is no other person.", "equivalent": equivalent}
+    script = playing("differing", {**agent, "JudgeSolution": lambda i, s, seed: word})
+    with model("scripted/differing"):
+        rollout = TrajectoryGeneration(SMALL)(task=judged)
+    assert cause(rollout) == outcome
+    assert (script.asked("JudgeSolution"), script.asked("JudgeTrajectory")) == (1, 0)
+    assert "/loans/LOA-4/reader is" in script.prompt("JudgeSolution")
+    assert verify(judged, rollout) == rollout.verdict, "its word is kept"
+
+
+def test_a_judge_of_differences_without_an_answer_is_never_the_agents_fault() -> None:
+    judged, agent = otherwise()
+    rollout = rolled({**agent, "JudgeSolution": lambda i, s, seed: "hm"}, judged)
+    assert cause(rollout) == ("answered", False, "judge")
+    assert rollout.verdict is not None and rollout.verdict.reward is None
+    again = verify(judged, rollout)
+    assert (again.passed, again.reward, again.cause) == (False, None, "judge")
+
+
+def test_an_agent_that_fails_is_not_read_by_a_judge() -> None:
+    script = playing("unread", stepping({"answer": "All of it is done."}))
+    with model("scripted/unread"):
+        rollout = TrajectoryGeneration(SMALL)(task=served(task()))
+    assert (cause(rollout), script.asked("JudgeTrajectory")) == (("answered", False, "agent"), 0)
+
+
+def test_a_policy_that_names_what_is_not_there_costs_no_call() -> None:
+    wrong = task().model_copy(update={"policy": VerifyPolicy(forbidden_tools=("Nothing",))})
+    script = playing("unasked")
+    with model("scripted/unasked"), pytest.raises(DataError, match="no tool Nothing"):
+        TrajectoryGeneration(SMALL)(task=wrong)
+    assert script.bodies == {}
 
 
 def test_a_simulator_without_an_answer_is_never_the_agents_fault() -> None:
@@ -113,6 +169,9 @@ def test_a_simulator_without_an_answer_is_never_the_agents_fault() -> None:
 def test_a_judge_without_an_answer_is_never_the_agents_fault() -> None:
     rollout = rolled({"JudgeTrajectory": lambda i, s, seed: "hm"}, served(task()))
     assert cause(rollout) == ("answered", False, "judge")
+    assert rollout.verdict is not None
+    assert rollout.verdict.reward is None
+    assert "the judge gave no answer" in rollout.verdict.explanation
 
 
 def test_samples_of_a_task_have_seeds_of_their_own() -> None:

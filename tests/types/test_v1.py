@@ -61,40 +61,44 @@ def test_each_oddity_is_normalised_and_told(row: dict[str, object], expected: Pa
     assert read(row) == (expected, kinds)
 
 
-@pytest.mark.parametrize(
-    ("text", "enum"),
-    [
-        ("one of: soprano, alto, tenor, bass", ("soprano", "alto", "tenor", "bass")),
-        ("Priority, must be one of 'low', 'mid' or 'high'.", ("low", "mid", "high")),
-        ("One of: a/b", ("a", "b")),
-        ("one of: your own photos, or none", None),
-        ("one of the following", None),
-        ("one of: low, high; others by arrangement", None),
-    ],
-)
-def test_choices_are_lifted_only_where_a_whole_phrase_says_them(text: str, enum: tuple[str, ...] | None):
-    assert read({"type": "string", "required": True, "description": text})[0].enum == enum
+def test_constraints_in_prose_are_lifted_and_told_with_their_kind_and_words():
+    row = {
+        "tool_name": "T",
+        "parameters": {
+            "days": {"type": "integer", "required": True, "description": "Days ahead (7-365)"},
+            "rate": {"type": "number", "required": True, "description": "Rate (typically 0-1)"},
+            "email": {"type": "string", "required": True, "description": "Email (required for the email method)"},
+        },
+        "output_details": {"days": {"type": "integer", "description": "Days (7-365)"}},
+    }
+    result = normalise_tool(row)
+    days, rate, _ = result.tool.parameters.values()
+    assert (days.minimum, days.maximum, days.description) == (7, 365, "Days ahead (7-365)")
+    assert (rate.minimum, rate.maximum) == (None, None)
+    assert result.tool.output["days"].maximum is None
+    assert [(change.part, change.kind, change.constraint) for change in result.changes] == [
+        ("parameters.days", "constraint lifted", "range"),
+        ("parameters.rate", "constraint doubtful", "range"),
+        ("parameters.email", "constraint left", "relation"),
+    ]
+    assert result.changes[0].detail == "'7-365'; minimum: 7, maximum: 365"
 
 
-@pytest.mark.parametrize(
-    ("text", "bounds"),
-    [
-        ("Days ahead (7-365)", (7, 365)),
-        ("Score (0.0 to 1.0)", (0.0, 1.0)),
-        ("Offset (-5 - 5)", (-5, 5)),
-        ("Either (1-5) or (10-20)", (None, None)),
-        ("Born (1990-1980)", (None, None)),
-        ("About 1-5", (None, None)),
-    ],
-)
-def test_bounds_are_lifted_only_where_a_whole_phrase_says_them(text: str, bounds: tuple[object, object]):
-    parameter, _ = read({"type": "number", "required": True, "description": text})
-    assert (parameter.minimum, parameter.maximum) == bounds
+def test_without_lifting_a_tool_has_the_constraints_of_its_row_alone():
+    row = {
+        "tool_name": "T",
+        "parameters": {"n": {"type": "integer", "required": True, "minimum": 2, "description": "Days (7-365)"}},
+    }
+    result = normalise_tool(row, lift=False)
+    assert (result.tool.parameters["n"].minimum, result.tool.parameters["n"].maximum) == (2, None)
+    assert result.changes == ()
 
 
-def test_a_phrase_that_the_default_contradicts_stays_prose():
-    parameter, kinds = read({"type": "integer", "required": False, "default": 500, "description": "Days (7-365)"})
-    assert (parameter.default, parameter.maximum, kinds) == (500, None, set())
+def test_a_default_that_the_gate_would_refuse_is_dropped():
+    row = {"type": "string", "format": "date-time", "required": False, "default": "now"}
+    assert read(row) == (Parameter(type="string", format="date-time", required=False), {"default dropped"})
+    kept = {**row, "default": "2026-03-04T10:00:00"}
+    assert read(kept)[0].default == "2026-03-04T10:00:00"
 
 
 def test_names_become_identifiers_without_collisions():

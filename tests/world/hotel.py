@@ -177,6 +177,7 @@ def guard(args, state, now):
 
 def apply(args, state, now):
     found = [key for key, booking in state["bookings"].items() if booking["room_id"] == args["room_id"]]
+    found.sort()
     return {"bookings": found[: args["limit"]], "count": len(found[: args["limit"]])}
 """,
 }

@@ -8,19 +8,33 @@ import sys
 import pytest
 
 from synthtools.errors import ReplayError
-from synthtools.types import AnswerValue, Certificate, Response, Step, ToolCall, ToolCode, Trajectory, VerifyPolicy
-from synthtools.world.certificate import certify, certify_many
+from synthtools.types import (
+    AnswerValue,
+    Certificate,
+    KillCount,
+    Response,
+    Step,
+    ToolCall,
+    ToolCode,
+    Trajectory,
+    TrajectoryVerdict,
+    VerifyPolicy,
+)
+from synthtools.types.canonical import CANONICAL_VERSION
+from synthtools.world import certificate as certificates
+from synthtools.world.behaviour import Behaviour
+from synthtools.world.certificate import certify, certify_many, staleness
 from synthtools.world.replay import fingerprint, fingerprints_elsewhere, replay
 from synthtools.world.simulator import Simulation
 from synthtools.world.transitions import MemoryTransitions
 from synthtools.world.verify import verify, verify_world
 from synthtools.world.world import World
 from tests.world.hotel import CODE, COLLECTIONS, ENV, NOW, STATE, TOOLS, WORLD, call, task
+from tests.world.tampering import FLAWS
 
 CREATE = call("CreateBooking", room_id="RM-3", guest="Kim Novak", date="2026-05-02")
 CANCEL_1 = call("CancelBooking", booking_id="BK-1")
 CANCEL_3 = call("CancelBooking", booking_id="BK-3")
-CHECK_IN = call("SetBookingStatus", booking_id="BK-1", status="checked_in")
 PRICE = call("GetRoom", room_id="RM-2")
 FIND = call("FindBookings", room_id="RM-1")
 
@@ -53,97 +67,8 @@ def test_a_sound_task_is_certified_and_all_its_broken_variants_fail(good):
     certificate = certify(good)
     assert (certificate.grade, failed(certificate)) == ("certified", set())
     assert certificate.killed == certificate.variants > 0
-
-
-FLAWED = {
-    "goal already true": (
-        task("Set BK-2 to checked in.", call("SetBookingStatus", booking_id="BK-2", status="checked_in")),
-        "no_op_fails",
-    ),
-    "no gold calls": (task("Do nothing."), "gold_passes"),
-    "unreachable goal": (task("Cancel BK-2.", call("CancelBooking", booking_id="BK-2")), "gold_passes"),
-    "wrong key": (task("Cancel BK-1.", call("CancelBooking", booking="BK-1")), "gold_passes"),
-    "unknown tool": (task("Cancel BK-1.", call("CancelStay", booking_id="BK-1")), "gold_passes"),
-    "unknown record": (task("Cancel BK-9.", call("CancelBooking", booking_id="BK-9")), "gold_passes"),
-    "final state of another task": (task("Cancel BK-1.", CANCEL_1, final_state=STATE), "gold_passes"),
-    "initial state breaks a reference": (
-        task("Cancel BK-1.", CANCEL_1, initial_state={"rooms": {}, "bookings": STATE["bookings"]}),
-        "gold_passes",
-    ),
-    "missing id": (task("Cancel the booking of the Garden room.", CANCEL_1), "grounded"),
-    "missing name": (task("Book room RM-3 on 2 May 2026.", CREATE), "grounded"),
-    "missing date": (task("Book room RM-3 for Kim Novak.", CREATE), "grounded"),
-    "wrong date in the request": (task("Book room RM-3 for Kim Novak on 3 May 2026.", CREATE), "grounded"),
-    "missing status": (task("Please update BK-1.", CHECK_IN), "grounded"),
-    "leaked new id": (task("Book RM-3 for Kim Novak on 2 May 2026; it will be BK-4.", CREATE), "no_leak"),
-    "leaked answer": (ASK.model_copy(update={"summary": "Is it true that room RM-2 costs 145.50?"}), "no_leak"),
-    "names a tool": (task("Run CancelBooking on BK-1.", CANCEL_1), "natural"),
-    "names a parameter": (task("Cancel the booking with booking_id BK-1.", CANCEL_1), "natural"),
-    "writes an assignment": (task("Cancel it, booking=BK-1.", CANCEL_1), "natural"),
-    "half of the goal already true": (
-        task(
-            "Cancel BK-1 and set BK-2 to checked in.",
-            CANCEL_1,
-            call("SetBookingStatus", booking_id="BK-2", status="checked_in"),
-        ),
-        "dropped_calls_fail",
-    ),
-    "first call undone by the second": (
-        task(
-            "Set BK-1 to checked in, then set BK-1 to open.",
-            CHECK_IN,
-            call("SetBookingStatus", booking_id="BK-1", status="open"),
-        ),
-        "no_op_fails",
-    ),
-    "first call overwritten": (
-        task(
-            "Set BK-1 to checked in, then to cancelled.",
-            CHECK_IN,
-            call("SetBookingStatus", booking_id="BK-1", status="cancelled"),
-        ),
-        "dropped_calls_fail",
-    ),
-    "expected answer stands nowhere": (
-        task(
-            "What does RM-2 cost?",
-            PRICE,
-            certificate=Certificate(
-                grade="recorded", expected_answer=(AnswerValue(value=99.0, call=0, pointer="/price"),)
-            ),
-        ),
-        "gold_passes",
-    ),
-    "pointer leads nowhere": (
-        task(
-            "What does RM-2 cost?",
-            PRICE,
-            certificate=Certificate(
-                grade="recorded", expected_answer=(AnswerValue(value=145.5, call=0, pointer="/cost"),)
-            ),
-        ),
-        "gold_passes",
-    ),
-    "everything is ignored": (
-        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(fields={"bookings.status": "ignore"})),
-        "no_op_fails",
-    ),
-    "required call that gold does not make": (
-        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(required_calls=(CANCEL_3,))),
-        "gold_passes",
-    ),
-    "forbidden tool in gold": (
-        task("Cancel BK-1.", CANCEL_1, policy=VerifyPolicy(forbidden_tools=("CancelBooking",))),
-        "gold_passes",
-    ),
-}
-
-
-@pytest.mark.parametrize(("flawed", "check"), FLAWED.values(), ids=FLAWED)
-def test_a_flawed_task_is_refused_for_its_flaw(flawed, check):
-    certificate = certify(flawed)
-    assert certificate.grade == "refused"
-    assert check in failed(certificate)
+    for field, total in (("tried", certificate.variants), ("killed", certificate.killed)):
+        assert sum(getattr(count, field) for count in certificate.kills.values()) == total
 
 
 ROLLOUTS = {
@@ -301,6 +226,39 @@ def test_a_second_solution_must_pass():
     assert "second_solution_passes" in failed(certify(BOOK, second_solution=[CREATE]))
 
 
+def test_what_ends_like_the_solution_is_no_broken_one():
+    """Checking in twice is checking in; swapping two reads finds the same; a second booking is a broken solution."""
+    again = certify(CHAIN).kills["duplicated"]
+    assert (again.killed, again.equivalent) == (0, 3)  # the room is taken: the second booking is refused
+    assert certify(BOTH).kills["swapped"] == KillCount(equivalent=1)
+    free = certify(task("Book RM-3 for Kim Novak on 2 May 2026.", CREATE))
+    assert set(free.kills) >= {"dropped", "altered", "other_record", "extra_write"}
+    assert free.variants == sum(count.tried for count in free.kills.values())
+
+
+def test_dropping_a_read_that_an_answer_rests_on_is_tried_and_one_that_nothing_rests_on_is_not():
+    assert certify(BOTH).kills["dropped"] == KillCount(tried=2, killed=2)
+    curious = task("Look at RM-2, then cancel BK-1.", PRICE, CANCEL_1)
+    assert certify(curious).kills["dropped"] == KillCount(tried=1, killed=1)
+
+
+def test_a_certificate_says_what_it_was_made_with_and_when_it_is_stale(monkeypatch):
+    fresh = BOOK.model_copy(update={"certificate": certify(BOOK)})
+    made = fresh.certificate.made_with
+    assert made["world"] == WORLD.hash and made["canonical"] == CANONICAL_VERSION
+    assert set(made) == {"certifier", "canonical", "sandbox", "task", "world"}
+    assert staleness(fresh) == []
+    later = fresh.model_copy(update={"world": WORLD.model_copy(update={"now": "2027-01-15T09:00:00Z"})})
+    assert [line.partition(":")[0] for line in staleness(later)] == ["the world (tools, code, schemas, clock)"]
+    assert "the task" in staleness(fresh.model_copy(update={"summary": "Cancel BK-3."}))[0]
+    assert "now none" in staleness(fresh.model_copy(update={"world": None}))[0]
+    old = fresh.certificate.model_copy(update={"made_with": {}})
+    assert staleness(fresh.model_copy(update={"certificate": old})) == ["made before versions were recorded"]
+    assert staleness(task("Cancel BK-1.", CANCEL_1)) == ["there is no certificate"]
+    monkeypatch.setattr(certificates, "CERTIFIER_VERSION", "next")
+    assert "the checks: made with" in staleness(fresh)[0]
+
+
 def test_a_judge_can_vouch_for_a_paraphrase():
     vague = task("Cancel the only booking of Ann Lee.", CANCEL_1)
     assert certify(vague).grade == "refused"
@@ -362,8 +320,11 @@ def test_a_task_without_its_world_cannot_be_replayed_but_its_calls_can_be_judged
         replay(lone)
     assert certify(lone).grade == "recorded"
     steps = tuple(Step(calls=(made,), responses=(Response(status_code=200),)) for made in BOOK.gt_tool_calls)
-    assert verify(lone, Trajectory(task_id="x", steps=steps, answer="ok", stop_reason="answered")).passed
-    assert not verify(lone, Trajectory(task_id="x", steps=steps[:1], answer="ok", stop_reason="answered")).passed
+    rollout = Trajectory(task_id="x", steps=steps, answer="ok", stop_reason="answered")
+    assert verify(lone, rollout).cause == "judge"  # code cannot know what else the calls changed
+    read = rollout.model_copy(update={"judgement": TrajectoryVerdict(goal_reached=True)})
+    assert verify(lone, read).passed
+    assert not verify(lone, read.model_copy(update={"steps": steps[:1]})).passed
     assert not verify(lone, []).passed
 
 
@@ -374,16 +335,41 @@ def test_replay_gives_the_state_after_the_gold_calls_or_says_which_call_fails():
 
 
 def test_replays_in_a_process_with_another_hash_seed_are_bit_identical():
-    tasks = [one.model_copy(update={"id": f"t{index}"}) for index, one in enumerate(GOOD.values())]
-    there = fingerprints_elsewhere(list(reversed(tasks)))
-    assert there == {one.id: fingerprint(one) for one in tasks}
-    assert fingerprints_elsewhere([task("x", call("Nope"))])["hotels_spec_001_seq01"].startswith("error: ")
+    tasks = list(GOOD.values())
+    assert fingerprints_elsewhere(tasks) == [fingerprint(one) for one in tasks]
+    assert fingerprints_elsewhere([task("x", call("Nope"))])[0].startswith("error: ")
+    assert fingerprints_elsewhere([]) == []
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_code_that_hangs_on_hash_order_or_on_earlier_tasks_replays_differently(flaw, tmp_path, monkeypatch):
+    """The same flaw is in both processes; only the seed and the order of the tasks are not the same."""
+    startup = f"from tests.world.tampering import tamper\ntamper({flaw!r})\n"
+    (tmp_path / "sitecustomize.py").write_text(startup)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(Behaviour, "run", FLAWS[flaw](Behaviour.run))
+    tasks = [ASK] * 3
+    here = [fingerprint(one) for one in tasks]
+    there = fingerprints_elsewhere(tasks)
+    assert all(len(found) == 64 for found in (*here, *there))
+    assert here != there
+
+
+def test_what_was_recorded_never_speaks_for_code():
+    store = MemoryTransitions()
+    World(WORLD, STATE, transitions=store).call(PRICE)
+    (recorded,) = store
+    data = {**recorded.response.data, "price": 1.0}
+    forged = recorded.model_copy(update={"response": recorded.response.model_copy(update={"data": data})})
+    wrong = [AnswerValue(value=1.0, call=0, pointer="/price")]
+    for given in ({"transitions": MemoryTransitions([forged])}, {}):
+        one = ASK.model_copy(update={"gold": (forged,)})
+        assert certify(one, **given).grade == "certified"
+        assert "gold_passes" in failed(certify(one, expected_answer=wrong, **given))
 
 
 def test_many_tasks_are_certified_as_one_by_one():
-    tasks = [
-        one.model_copy(update={"id": f"t{index}"}) for index, one in enumerate((BOOK, FLAWED["wrong key"][0], ASK))
-    ]
+    tasks = [BOOK, task("Cancel BK-1.", call("CancelBooking", booking="BK-1")), ASK]  # of one id, which decides nothing
     assert certify_many(tasks) == [certify(one) for one in tasks]
 
 
@@ -410,4 +396,4 @@ def test_the_replaying_process_imports_nothing_from_the_working_directory(tmp_pa
     (tmp_path / "orjson.py").write_text("raise SystemExit('hijacked')")
     monkeypatch.chdir(tmp_path)
     one = task("Please cancel booking BK-1.", CANCEL_1)
-    assert fingerprints_elsewhere([one]) == {one.id: fingerprint(one)}
+    assert fingerprints_elsewhere([one]) == [fingerprint(one)]

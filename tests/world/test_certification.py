@@ -8,8 +8,9 @@ import pytest
 
 from synthtools.errors import DataError
 from synthtools.types import Parameter, Tool
+from synthtools.world.agreement import disagreements
 from synthtools.world.behaviour import Behaviour
-from synthtools.world.certification import Example, disagreements
+from synthtools.world.certification import Example
 from synthtools.world.draw import draw_arguments, draw_other_values, draw_valid_call
 from synthtools.world.gate import check
 from tests.world.hotel import COLLECTIONS, SOURCES, STATE, TOOLS, call
@@ -173,10 +174,78 @@ def test_two_behaviours_that_differ_are_found_by_a_call_that_shows_it():
     first, same = Behaviour(SOURCES["CancelBooking"]), Behaviour(SOURCES["CancelBooking"] + "\n# another hand\n")
     other = Behaviour(SOURCES["CancelBooking"].replace('!= "open"', '== "cancelled"'))
     tool = BY_NAME["CancelBooking"]
-    assert list(disagreements(first, same, tool, STATE, collections=COLLECTIONS)) == []
-    arguments, one, two = next(disagreements(first, other, tool, STATE, collections=COLLECTIONS))
-    assert arguments == {"booking_id": "BK-2"}
-    assert (one.status_code, two.status_code) == (409, 200)
+    assert disagreements(first, same, tool, STATE, collections=COLLECTIONS) == []
+    found = disagreements(first, other, tool, STATE, collections=COLLECTIONS, most=1)
+    assert [case.arguments for case in found] == [{"booking_id": "BK-2"}]
+    case = found[0]
+    assert (case.first.status, case.second.status) == (409, 200)
+    assert case.before == {"bookings": STATE["bookings"]}
+    assert "the first answered 409" in case.what and "the second succeeded" in case.what
+    assert case.shown("first") == {"status": 409}
+    assert case.shown("second") == {
+        "status": 200,
+        "data": {"booking_id": "BK-2", "status": "cancelled"},
+        "changed_records": {"bookings": {"BK-2": {**STATE["bookings"]["BK-2"], "status": "cancelled"}}},
+    }
+
+
+def test_a_settled_disagreement_is_a_worked_example_for_the_one_that_was_wrong():
+    right = SOURCES["CancelBooking"]
+    wrong = right.replace('!= "open"', '== "cancelled"')
+    case = disagreements(Behaviour(right), Behaviour(wrong), BY_NAME["CancelBooking"], STATE, most=1)[0]
+    assert certify("CancelBooking", right, [case.example("first")]).certified
+    assert certify("CancelBooking", wrong, [case.example("first")]).failures[0].property == "example"
+    assert certify("CancelBooking", wrong, [case.example("second")]).certified
+    assert certify("CancelBooking", right, [case.example("second")]).failures[0].property == "example"
+
+
+def test_disagreements_show_each_kind_before_a_second_case_of_one():
+    first = SOURCES["CreateBooking"]
+    second = first.replace('"status": "open"}\n    if', '"status": "checked_in"}\n    if').replace("409", "404")
+    found = disagreements(
+        Behaviour(first), Behaviour(second), BY_NAME["CreateBooking"], STATE, collections=COLLECTIONS, most=2
+    )
+    assert {(case.first.status, case.second.status) for case in found} == {(200, 200), (409, 404)}
+    many = disagreements(
+        Behaviour(first), Behaviour(second), BY_NAME["CreateBooking"], STATE, collections=COLLECTIONS, most=4
+    )
+    assert len(many) == 4 and many[:2] == found
+
+
+def test_a_crash_is_a_disagreement_and_no_exception():
+    crashing = SOURCES["CancelBooking"].replace("if booking is None:", "if False:")
+    for one, two, status in ((SOURCES["CancelBooking"], crashing, "second"), (crashing, "def f(", "first")):
+        found = disagreements(Behaviour(one), Behaviour(two), BY_NAME["CancelBooking"], STATE)
+        assert None in [getattr(case, status).status for case in found]
+        case = next(case for case in found if getattr(case, status).status is None)
+        assert "crashed" in case.what and case.shown(status) == {"status": "crashed"}
+        with pytest.raises(DataError, match=f"the {status} behaviour crashed"):
+            case.example(status)
+
+
+def test_a_second_behaviour_may_name_ids_and_write_times_in_its_own_way_and_nothing_else():
+    tool = BY_NAME["CreateBooking"].model_copy(
+        update={"output": {**BY_NAME["CreateBooking"].output, "at": Parameter(type="string", format="date-time")}}
+    )
+    source = SOURCES["CreateBooking"].replace('"status": "open"}\n', '"status": "open", "at": now}\n')
+    source = source.replace(
+        '"date": args["date"], "status": "open", "at": now}', '"date": args["date"], "status": "open"}'
+    )
+    other = source.replace('new_id("bookings")', '"BK-" + str(100 + 7 * len(state["bookings"]))')
+    other = other.replace('"at": now}', '"at": now.replace("Z", "+00:00")}')
+
+    def agreed(second):
+        return Behaviour(source).certify(tool, STATE, collections=COLLECTIONS, draws=40, second=second)
+
+    assert agreed(other).certified
+    for right, wrong in (('"+00:00")', '"+01:00")'), ('{"booking_id": booking_id', '{"booking_id": args["room_id"]')):
+        assert right in other
+        certification = agreed(other.replace(right, wrong))
+        assert [failure.property for failure in certification.failures] == ["agreement"]
+        assert certification.guard_certified and not certification.certified
+    failure = agreed(other.replace("409", "404")).failures[0]
+    assert (failure.property, failure.part) == ("agreement", "guard")
+    assert "409" in str(failure) and "404" in str(failure)
 
 
 def test_prose_is_never_compared():
@@ -204,6 +273,36 @@ def test_drawn_arguments_pass_the_gate_and_cover_known_and_unknown_ids(tool):
             assert {arguments[name] for arguments in drawn} == set(parameter.enum)
         if parameter.maximum is not None:
             assert {parameter.minimum, parameter.maximum} <= {arguments[name] for arguments in drawn}
+
+
+def test_every_choice_is_drawn_and_optionals_come_and_go_together():
+    choices = tuple(f"c{number}" for number in range(12))
+    optional = {name: Parameter(type="integer", required=False, minimum=1) for name in "abcde"}
+    tool = Tool(
+        name="T", description="", parameters={"choice": Parameter(type="string", enum=choices), **optional}, output={}
+    )
+    drawn = draw_arguments(tool, {}, n=24)
+    assert sorted(arguments["choice"] for arguments in drawn) == sorted(choices * 2)
+    assert {len(arguments) for arguments in drawn} >= {1, 6}
+
+
+def test_numbers_and_dates_are_drawn_one_off_what_the_named_records_hold():
+    tool = Tool(
+        name="T",
+        description="",
+        parameters={
+            "least": Parameter(type="integer"),
+            "until": Parameter(type="string", format="date"),
+            "room_id": Parameter(type="string", references="rooms"),
+        },
+        reads=("rooms",),
+    )
+    state = {"rooms": {"RM-1": {"price": 700, "built": "2001-05-05"}, "RM-2": {"price": 90, "built": "2010-10-10"}}}
+    drawn = draw_arguments(tool, state, n=80, now="2026-01-15T09:00:00Z")
+    assert list(drawn[0]) == ["least", "until", "room_id"]
+    near = {(arguments["room_id"], arguments["least"]) for arguments in drawn}
+    assert near & {("RM-1", 699), ("RM-1", 701)} and near & {("RM-2", 89), ("RM-2", 91)}
+    assert {"2001-05-04", "2001-05-06", "2026-01-14", "2026-01-16"} & {arguments["until"] for arguments in drawn}
 
 
 def test_references_are_recognised_by_name_too():

@@ -123,6 +123,29 @@ def test_every_argument_has_a_source_or_none():
     }
 
 
+def test_a_value_that_follows_by_arithmetic_says_how():
+    made = ToolCall(name="PayInvoice", arguments={"invoice_id": "INV-7", "amount": 3000, "day": "2026-01-29"})
+    request = "Pay INV-7, two items at $15.00 each, fourteen days after 15 January 2026."
+    found = {citation.parameter: (citation.source, citation.quote) for citation in ground(PAY, made, request, (), NOW)}
+    assert found == {
+        "invoice_id": ("request", "inv-7"),
+        "amount": ("rule", "1500 x 2"),
+        "day": ("rule", "2026-01-15 + 14 days"),
+    }
+
+
+@pytest.mark.parametrize(("said", "right"), [("$25", 2500), ("$25.00", 2500), ("2500 cents", 2500), ("$250", 25_000)])
+def test_money_is_said_in_one_unit(said, right):
+    for amount in (25, 250, 2500, 25_000):
+        source = sources(f"Pay {said}.", amount=amount)["amount"]
+        assert source == ("request" if amount == right else "nowhere")
+
+
+def test_an_answer_may_be_rounded_and_a_request_may_not():
+    assert SpokenText("It is 12.35.").says(12.3456)
+    assert SpokenText("Set it to 12.35.").mention(12.3456) is None
+
+
 def test_a_failed_call_and_a_bare_guess_are_no_source():
     earlier = [Response(status_code=404, error_message="INV-7", data={"id": "INV-7"})]
     citations = ground(PAY, ToolCall(name="P", arguments={"invoice_id": "INV-7", "amount": 5}), "Pay it.", earlier)

@@ -18,6 +18,8 @@ PLACES = (
 _KINDS = (
     *(("branch", "branches"), ("member", "members"), ("book", "books"), ("loan", "loans")),
     *(("reading", "readings"), ("repair", "repairs"), ("order", "orders"), ("event", "events")),
+    *(("room", "rooms"), ("ticket", "tickets"), ("course", "courses"), ("donation", "donations")),
+    *(("journal", "journals"), ("poster", "posters"), ("locker", "lockers"), ("guide", "guides")),
 )
 _CHOSEN = {1: ("book",), 2: ("book", "loan"), 3: ("member", "book", "loan")}
 _FIELDS: dict[str, tuple[JsonObject, ...]] = {
@@ -74,10 +76,18 @@ _VALUES = {
 }
 
 
-def kinds(count: int) -> list[Json]:
-    """So many kinds of records, those that others belong to first."""
+def kinds(count: int, number: int = 0) -> list[Json]:
+    """So many kinds of records, those that others belong to first; other ones for another number, while there are."""
     names = _CHOSEN.get(count) or [singular for singular, _ in _KINDS[:count]]
-    return [{"singular": singular, "plural": plural} for singular, plural in _KINDS if singular in names]
+    others = [singular for singular, _ in _KINDS if singular not in names]
+    groups = [names, *(others[start : start + count] for start in range(0, len(others) - count + 1, count))]
+    chosen = groups[number % len(groups)]
+    return [{"singular": singular, "plural": plural} for singular, plural in _KINDS if singular in chosen]
+
+
+def number_of(subfield: str, seed: int) -> int:
+    """Which one a subfield is among those that are named with a seed; 0 where it is none of them."""
+    return (SUBFIELDS.index(subfield) - seed * 5) % len(SUBFIELDS) if subfield in SUBFIELDS else 0
 
 
 def fields_of(kind: str, most: int) -> list[Json]:

@@ -31,17 +31,18 @@ def _subfields(inputs: Inputs, schema: JsonObject, seed: int) -> JsonObject:
 def _scenarios(inputs: Inputs, schema: JsonObject, seed: int) -> JsonObject:
     wanted = _output(schema, "scenarios")
     count = _count(cast("dict[str, JsonObject]", cast(JsonObject, wanted["items"])["properties"])["kinds"])
+    subfield, asked = str(inputs.get("subfield")), _count(wanted)
     places = _rotated(catalog.PLACES, _draw(inputs.get("subfield"), seed).randrange(100))
+    first = asked * catalog.number_of(subfield, seed)
+    return {"scenarios": [_scenario(place, catalog.kinds(count, first + n)) for n, place in enumerate(places[:asked])]}
+
+
+def _scenario(place: str, kinds: list[Json]) -> JsonObject:
+    kept = " and ".join(str(_object(kind)["plural"]) for kind in kinds[-2:])
     return {
-        "scenarios": [
-            {
-                "title": f"Scripted {place} library",
-                "description": f"In this scripted example, staff of the {place} library lend books and note what "
-                "comes back.",
-                "kinds": catalog.kinds(count),
-            }
-            for place in places[: _count(wanted)]
-        ]
+        "title": f"Scripted {place} library",
+        "description": f"Staff of the {place} library keep {kept} and note what comes back, as scripted.",
+        "kinds": kinds,
     }
 
 

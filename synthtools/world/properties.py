@@ -1,0 +1,220 @@
+"""What every behaviour must hold to, whatever its tool is for: checks of one call, and checks across drawn calls.
+
+Each check raises `Failed` with the case that shows a fault, and gives nothing where it finds none.
+"""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from synthtools.errors import StateError
+from synthtools.types import Parameter
+from synthtools.types.record import Json, JsonObject, State
+from synthtools.world import dialect
+from synthtools.world.behaviour import Outcome
+from synthtools.world.draw import draw_other_values
+from synthtools.world.patch import Patch, apply_patch, pointer_steps, same
+from synthtools.world.property_failure import Failed, Part, short
+from synthtools.world.subject import DrawnRun, Subject, undeclared
+from synthtools.world.validators import first_problem
+
+_REPEATED = 20
+_REORDERED = 80
+_GUARDED = 12
+
+T = TypeVar("T")
+
+
+def reads_only(subject: Subject) -> None:
+    """The source looks up no collection that its tool does not declare: it would not be there."""
+    for name, functions in sorted(dialect.collections_named(subject.behaviour.source).items()):
+        if name not in subject.declared:
+            part: Part = "apply" if functions == {"apply"} else "guard" if functions == {"guard"} else "source"
+            raise Failed(part, "reads_only", undeclared(name, subject.declared))
+
+
+def guard_answer(
+    subject: Subject, arguments: JsonObject, before: State, outcome: Outcome, *, alone: bool = False
+) -> None:
+    """A refusal has a documented status, and changes nothing; nor does a guard that was run alone."""
+    codes = sorted({error.status_code for error in subject.tool.errors})
+    if outcome.message is not None and outcome.status_code not in codes:
+        message = f"guard answered status_code {outcome.status_code}; documented are {codes}"
+        raise Failed("guard", "documented_errors", message, arguments)
+    if alone or outcome.message is not None:
+        _unchanged(outcome.patch, arguments, before)
+
+
+def guard_changes_nothing(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """A guard that lets a call pass has changed nothing, either: what apply changes would hide it."""
+    for run in spread([run for run in runs if run.passed], _GUARDED):
+        outcome = subject.run_well(run.arguments, run.before, guard_only=True)
+        _unchanged(outcome.patch, run.arguments, run.before)
+
+
+def _unchanged(patch: Patch, arguments: JsonObject, before: State) -> None:
+    if patch:
+        message = "guard changed state; only apply may"
+        raise Failed("guard", "guard_changes_nothing", message, arguments, before=before, patch=patch)
+
+
+def apply_answer(subject: Subject, arguments: JsonObject, before: State, outcome: Outcome) -> None:
+    """A response fits the tool's output; a change stays within `writes` and leaves a sound state."""
+    tool = subject.tool
+    problem = first_problem(tool.output_schema(), outcome.data) or _whole_float(
+        Parameter(type="object", properties=tool.output), outcome.data, "the response"
+    )
+    if problem:
+        keys = ", ".join(f"{name}: {parameter.type}" for name, parameter in tool.output.items())
+        message = f"apply returned {short(outcome.data, 90)}; expected {{{keys[:120]}}}: {problem[:120]}"
+        raise Failed("apply", "output_schema", message, arguments)
+    patch = outcome.patch
+    for operation in patch:
+        collection = pointer_steps(str(operation["path"]))[0]
+        if collection not in tool.writes:
+            allowed = f"only {list(tool.writes)}" if tool.writes else "nothing: the tool only reads"
+            message = f"apply changed {collection}; it may change {allowed}"
+            raise Failed("apply", "writes_only", message, arguments, before=before, patch=patch)
+    try:
+        subject.schema.check_change(before, apply_patch(before, patch), patch)
+    except StateError as error:
+        message = f"apply left a wrong state: {error}"
+        raise Failed("apply", "state_schema", message, arguments, before=before, patch=patch) from None
+    for problem in _whole_floats(subject, patch):
+        raise Failed("apply", "state_schema", f"apply left a wrong state: {problem}", arguments)
+
+
+def _whole_floats(subject: Subject, patch: Patch) -> Iterator[str]:
+    """Numbers that a patch writes as 3.0 where the schema has an integer: JSON Schema takes them, equality does not."""
+    for operation in patch:
+        name, *steps = pointer_steps(str(operation["path"]))
+        collection, value = subject.schema.collections.get(name), operation.get("value")
+        if collection is None:
+            continue
+        record = Parameter(type="object", properties=collection.fields)
+        if not steps and isinstance(value, dict):
+            written: list[tuple[Parameter | None, Json]] = [(record, held) for held in value.values()]
+        elif len(steps) == 1:
+            written = [(record, value)]
+        else:
+            written = [(collection.fields.get(steps[1]) if len(steps) == 2 else None, value)]
+        for parameter, held in written:
+            problem = _whole_float(parameter, held, "/".join((name, *steps))) if parameter else None
+            if problem:
+                yield problem
+
+
+def _whole_float(parameter: Parameter, value: Json, where: str) -> str | None:
+    if parameter.type == "integer" and isinstance(value, float):
+        return f"{where} is {value}, no integer: use //, int() or round()"
+    inner: Iterable[str | None] = ()
+    if isinstance(value, list) and parameter.items is not None:
+        items = parameter.items
+        inner = (_whole_float(items, item, where) for item in value)
+    elif isinstance(value, dict):
+        known = parameter.properties or {}
+        inner = (_whole_float(known[key], item, f"{where}/{key}") for key, item in value.items() if key in known)
+    return next((problem for problem in inner if problem), None)
+
+
+def some_success(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """Some drawn call succeeds."""
+    if not runs:
+        raise Failed("source", "some_success", "no call that fits the parameters could be drawn")
+    if not any(run.passed for run in runs):
+        run = runs[0]
+        message = f"every call was refused, this one with {run.outcome.status_code} {run.outcome.message}"
+        raise Failed("guard", "some_success", f"{message}; some calls must succeed", run.arguments)
+
+
+def repeatable(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """Calls made once more, in another order, come out as before: nothing is kept between them."""
+    for run in reversed(spread(runs, _REPEATED)):
+        again = subject.again(run)
+        if again.status_code != run.outcome.status_code:
+            message = f"the same call answered status {again.status_code} and before {run.outcome.status_code}"
+            raise Failed("guard", "repeatable", message, run.arguments)
+        if run.succeeded and not same(again.data, run.outcome.data):
+            message = f"the same call answered {short(again.data, 90)} and before {short(run.outcome.data, 90)}"
+            raise Failed("apply", "repeatable", message, run.arguments)
+        if run.succeeded and not same(again.state, run.outcome.state):
+            raise Failed("apply", "repeatable", "the same call changed the state in another way", run.arguments)
+
+
+def order_free(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """Collections are unordered: with its records the other way round, a call comes out the same."""
+    by_success = sorted(runs, key=lambda run: not run.succeeded)
+    for index, run in enumerate(spread(by_success, _REORDERED)):
+        before = _another_order(run.before, subject.declared, random.Random(f"order:{index}"))
+        if before is None:
+            continue
+        again = subject.again(run, before)
+        advice = "records have no order: sort by a field or by id, never rely on the first or last one"
+        if again.status_code != run.outcome.status_code:
+            message = (
+                f"with the records in another order, guard answered status {again.status_code} and not "
+                f"{run.outcome.status_code}; {advice}"
+            )
+            raise Failed("guard", "order_free", message, run.arguments)
+        if not run.succeeded:
+            continue
+        found = subject.equivalence.unlike(
+            subject.part(run.before), subject.ending(run.outcome), subject.ending(again), any_order=True
+        )
+        if found:
+            first = found[0]
+            message = (
+                f"with the records in another order, {first.place} is {short(first.actual, 60)} and not "
+                f"{short(first.expected, 60)}; {advice}"
+            )
+            raise Failed("apply", "order_free", message, run.arguments)
+
+
+def _another_order(state: State, names: Sequence[str], rng: random.Random) -> State | None:
+    """The state with the records of some collections in another order; None where none has two."""
+    reordered: State = {}
+    for name in names:
+        records = state.get(name)
+        if not isinstance(records, dict) or len(records) < 2:
+            continue
+        ids = list(records)
+        shuffled = rng.sample(ids, len(ids))
+        if shuffled == ids or rng.random() < 0.5:
+            shuffled = ids[::-1]
+        reordered[name] = {record_id: records[record_id] for record_id in shuffled}
+    return {**state, **reordered} if reordered else None
+
+
+def changes_state(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """A tool with `writes` changes something in some call."""
+    successes = [run for run in runs if run.succeeded]
+    if subject.tool.writes and not any(run.patch for run in successes):
+        message = f"apply never changed state; it must change {', '.join(subject.tool.writes)}"
+        raise Failed("apply", "changes_state", message, successes[0].arguments)
+
+
+def arguments_matter(subject: Subject, name: str, runs: Sequence[DrawnRun], seed: int) -> None:
+    """Another value of a required argument makes a difference in some call."""
+    tried = 0
+    successful = sorted(runs, key=lambda run: not run.succeeded)
+    for index, run in enumerate(successful[:12]):
+        others = draw_other_values(
+            subject.tool, name, run.arguments.get(name), run.before, subject.collections, seed + index, n=3
+        )
+        for value in others:
+            tried += 1
+            other = subject.run_well({**run.arguments, name: value}, run.before)
+            if other.status_code != run.outcome.status_code or not same(other.data, run.outcome.data):
+                return
+            if not same(other.state, run.outcome.state):
+                return
+    if tried:
+        message = f"the value of {name} never makes a difference; use args['{name}']"
+        raise Failed("apply", "arguments_matter", message, successful[0].arguments)
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of some items, from all over them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]

@@ -1,0 +1,86 @@
+"""What a behaviour did wrong, with the case that shows it: written for a small model that repairs the code."""
+
+from typing import Literal
+
+import orjson
+
+from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.world.patch import Patch, resolve
+
+Part = Literal["guard", "apply", "source"]
+
+_MOST_TEXT = 400
+
+
+class PropertyFailure(Record):
+    """A property that a behaviour broke, with the case that shows it. `str()` is what its writer is told."""
+
+    part: Part
+    """Which function is to blame; `source` for both."""
+    property: str
+    """`dialect`, `reads_only`, `example`, `no_crash`, `documented_errors`, `guard_changes_nothing`, `output_schema`,
+    `writes_only`, `state_schema`, `new_ids`, `repeatable`, `order_free`, `some_success`, `arguments_matter`,
+    `changes_state` or `agreement`."""
+    message: str
+    """What came and what was expected."""
+    arguments: JsonObject | None = None
+    """The call's arguments; None: the failure is about no single call."""
+    before: Json = None
+    """The records concerned, before."""
+    after: Json = None
+    """The same records, after."""
+
+    def __str__(self) -> str:
+        """At most 400 characters."""
+        parts: list[str] = []
+        if self.arguments is not None:
+            parts.append(f"args = {short(self.arguments, 140)}")
+        parts.append(self.message)
+        text = ": ".join(parts)
+        for name, value in (("before", self.before), ("after", self.after)):
+            if value is not None and len(text) < _MOST_TEXT - 60:
+                text += f" | {name}: {short(value, min(110, _MOST_TEXT - len(text) - 12))}"
+        return short_text(text, _MOST_TEXT)
+
+
+class Failed(Exception):
+    """Carries a failure out of a check."""
+
+    def __init__(
+        self,
+        part: Part,
+        name: str,
+        message: str,
+        arguments: JsonObject | None = None,
+        *,
+        before: State | None = None,
+        patch: Patch = (),
+    ) -> None:
+        super().__init__(message)
+        old: JsonObject = {}
+        new: JsonObject = {}
+        for operation in patch[:2]:
+            path = str(operation["path"])
+            old[path] = excerpt(before or {}, path)
+            new[path] = operation.get("value")
+        self.failure = PropertyFailure(
+            part=part, property=name, message=message, arguments=arguments, before=old or None, after=new or None
+        )
+
+
+def excerpt(state: State, path: str) -> Json:
+    """What stands at a JSON pointer of a state; `absent` where nothing does."""
+    try:
+        return resolve(state, path)
+    except KeyError:
+        return "absent"
+
+
+def short(value: Json, most: int) -> str:
+    """A value as JSON, cut to a number of characters."""
+    return short_text(orjson.dumps(value).decode(), most)
+
+
+def short_text(text: str, most: int) -> str:
+    """A text, cut to a number of characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."

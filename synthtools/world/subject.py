@@ -1,0 +1,128 @@
+"""A behaviour under certification: what it is run for, and what its crashes are told as."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from synthtools.errors import SandboxError
+from synthtools.types import Collection, Tool
+from synthtools.types.record import JsonObject, State
+from synthtools.world.behaviour import Behaviour, Outcome
+from synthtools.world.equivalence import Ending, Equivalence
+from synthtools.world.patch import Patch
+from synthtools.world.property_failure import Failed, Part, short
+from synthtools.world.state import StateSchema, slice_of
+
+
+class DrawnRun(NamedTuple):
+    """A drawn call and what came of it."""
+
+    arguments: JsonObject
+    before: State
+    outcome: Outcome
+    whole: bool
+    """Whether guard and apply both did what they should; else only what the guard said is known."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the guard let the call pass."""
+        return self.outcome.message is None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether apply answered."""
+        return self.passed and self.whole
+
+    @property
+    def patch(self) -> Patch:
+        """What the call changed."""
+        return self.outcome.patch if self.succeeded else ()
+
+
+class Subject:
+    """A behaviour, the tool that it must answer for, and the world that it is tried in.
+
+    Args:
+        behaviour: The source; it may run.
+        tool: The tool.
+        state: The whole populated state.
+        collections: Its schemas.
+        now: The clock.
+    """
+
+    def __init__(
+        self, behaviour: Behaviour, tool: Tool, state: State, collections: Sequence[Collection], now: str
+    ) -> None:
+        self.behaviour = behaviour
+        self.tool = tool
+        self.state = state
+        self.collections = collections
+        self.now = now
+        self.schema = StateSchema(collections)
+        self.equivalence = Equivalence(tool, collections)
+        self.declared = tuple(dict.fromkeys((*tool.reads, *tool.writes)))
+
+    def run(self, arguments: JsonObject, before: State, *, now: str | None = None, guard_only: bool = False) -> Outcome:
+        """One call. Raises: SandboxError."""
+        return self.behaviour.run(
+            self.tool,
+            arguments,
+            before,
+            now=self.now if now is None else now,
+            collections=self.collections,
+            guard_only=guard_only,
+        )
+
+    def run_well(
+        self, arguments: JsonObject, before: State, *, now: str | None = None, guard_only: bool = False
+    ) -> Outcome:
+        """One call that must not crash. Raises: Failed (`no_crash`)."""
+        try:
+            return self.run(arguments, before, now=now, guard_only=guard_only)
+        except SandboxError as error:
+            raise self._crash(error, arguments, before, now) from None
+
+    def again(self, run: DrawnRun, before: State | None = None, *, now: str | None = None) -> Outcome:
+        """A drawn call once more, as far as it was run before. Raises: Failed (`no_crash`)."""
+        start = run.before if before is None else before
+        return self.run_well(run.arguments, start, now=now, guard_only=not run.whole)
+
+    def part(self, state: State) -> State:
+        """The slice of a state that the tool declares."""
+        return slice_of(state, self.declared)
+
+    def ending(self, outcome: Outcome) -> Ending:
+        """Where an outcome leads."""
+        return Ending(outcome.data, outcome.state)
+
+    def _crash(self, error: SandboxError, arguments: JsonObject, before: State, now: str | None) -> Failed:
+        part: Part = "apply"
+        try:
+            self.run(arguments, before, now=now, guard_only=True)
+        except SandboxError:
+            part = "guard"
+        key = str(error).rpartition("KeyError: ")[2]
+        if part == "apply" and any(value == key for value in arguments.values()):
+            message = f"guard let an unknown id pass, apply crashed: {error}. guard must refuse it first"
+            return Failed("guard", "no_crash", message, arguments)
+        return Failed(part, "no_crash", f"{part} crashed: {error}{self._hint(str(error))}", arguments)
+
+    def _hint(self, error: str) -> str:
+        """What a wrong key could have been."""
+        if "KeyError" not in error:
+            return ""
+        key = error.rpartition("KeyError: ")[2].strip("'\"")
+        if key in self.state and key not in self.declared:
+            return f". {undeclared(key, self.declared)}"
+        fields: JsonObject = {}
+        for name, records in self.part(self.state).items():
+            first = next(iter(records.values()), None) if isinstance(records, dict) else None
+            fields[name] = list(first) if isinstance(first, dict) else []
+        return f". state has {short(fields, 120)}, each a dict by id; optional args may be absent"
+
+
+def undeclared(name: str, declared: Sequence[str]) -> str:
+    """What to do about a collection that a behaviour looks at and its tool does not declare."""
+    return (
+        f"{name} is no collection that the tool declares: add it to the tool's `reads`, or use only "
+        f"{', '.join(declared) or 'the arguments'}"
+    )
