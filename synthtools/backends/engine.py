@@ -39,7 +39,8 @@ class _Call:
     body: JsonObject
     scope: Scope
     role: str
-    key: str
+    key: str = ""
+    """Under which the journal keeps its answer; empty where there is none."""
     started: float = 0.0
 
 
@@ -55,9 +56,11 @@ class Calls:
         scope = current_scope()
         body = chat_body(request)
         role = scope.role or schema_title(body)
-        call = _Call(body, scope, role, body_key(role, self.transport.model, scope.attempt, body))
-        stored = scope.journal.get(call.key) if scope.journal is not None else None
-        return call, stored
+        call = _Call(body, scope, role)
+        if scope.journal is None:
+            return call, None
+        call.key = body_key(role, self.transport.model, scope.attempt, body)
+        return call, scope.journal.get(call.key)
 
     def started(self, call: _Call) -> None:
         """Just before the transport: the budget may refuse here."""

@@ -5,14 +5,15 @@ LiteLLM is imported at the first call, off the event loop, without its network l
 
 import asyncio
 import importlib
-import itertools
+import json
 import os
 import socket
 from typing import Any
 
-from synthtools.backends.retries import Transient, with_retries, with_retries_async
+from synthtools.backends.failures import check_addresses, no_address, retry_after, told
+from synthtools.backends.retries import Transient
 from synthtools.backends.spec import ModelSpec
-from synthtools.errors import ConfigError, ContextTooSmall, ModelUnreachable, ProviderError
+from synthtools.errors import ContextTooSmall, ModelUnreachable, ProviderError
 from synthtools.types.record import Json, JsonObject
 
 KEYLESS = frozenset({"openai", "hosted_vllm"})
@@ -20,9 +21,6 @@ KEYLESS = frozenset({"openai", "hosted_vllm"})
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds for one try."""
-
-_SECRETS = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
-"""How environment variables that hold secrets end."""
 
 _UNREACHABLE = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "ConnectError", "ConnectTimeout"})
 
@@ -37,57 +35,38 @@ def load_litellm() -> Any:
     return litellm
 
 
-class LiteLLMTransport:
-    """Chat completions through LiteLLM; several addresses take turns, and a retry goes to the next one."""
+class LiteLLMClient:
+    """Asks one server, or a provider, once through LiteLLM."""
 
     structured = True
 
     def __init__(self, spec: ModelSpec) -> None:
-        for address in spec.api_bases:
-            if "@" in address:
-                raise ConfigError(f"{spec.name}: no user or password in an address: keys come from the environment")
-            if not address.startswith(("http://", "https://")):
-                raise ConfigError(f"{spec.name}: {address!r} is no address: write http://HOST:PORT/v1")
+        check_addresses(spec)
         if spec.prefix == "hosted_vllm" and not spec.api_bases and not os.environ.get("HOSTED_VLLM_API_BASE"):
-            raise ConfigError(f"{spec.name}: give the server's address, --api-base http://HOST:PORT/v1")
+            raise no_address(spec)
         self.model = spec.name
         self._spec = spec
         self._timeout = spec.timeout or DEFAULT_TIMEOUT
-        self._turn = itertools.count()
+        self._litellm: Any = None
 
-    def send(self, body: JsonObject) -> JsonObject:
-        """The completion of a body. Raises: ModelUnreachable, ContextTooSmall, ProviderError."""
+    def attempt(self, body: JsonObject, base: str) -> JsonObject:
+        """The completion of a body, blocking the thread."""
         litellm = load_litellm()
+        try:
+            return _completion(litellm.completion(**self._arguments(body, base)))
+        except Exception as error:
+            raise self._typed(error, base) from error
 
-        def attempt() -> JsonObject:
-            base, arguments = self._arguments(body)
-            try:
-                return _completion(litellm.completion(**arguments), base)
-            except Exception as error:
-                raise self._typed(error, base) from error
+    async def aattempt(self, body: JsonObject, base: str) -> JsonObject:
+        """The completion of a body, on the running event loop."""
+        if self._litellm is None:
+            self._litellm = await asyncio.to_thread(load_litellm)
+        try:
+            return _completion(await self._litellm.acompletion(**self._arguments(body, base)))
+        except Exception as error:
+            raise self._typed(error, base) from error
 
-        return with_retries(attempt, self._spec.retries)
-
-    async def asend(self, body: JsonObject) -> JsonObject:
-        """As `send`, on the running event loop."""
-        litellm = await asyncio.to_thread(load_litellm)
-
-        async def attempt() -> JsonObject:
-            base, arguments = self._arguments(body)
-            try:
-                return _completion(await litellm.acompletion(**arguments), base)
-            except Exception as error:
-                raise self._typed(error, base) from error
-
-        return await with_retries_async(attempt, self._spec.retries)
-
-    def state(self) -> JsonObject:
-        """Settings without keys, which come from the environment only."""
-        return self._spec.to_json()
-
-    def _arguments(self, body: JsonObject) -> tuple[str, dict[str, Any]]:
-        bases = self._spec.api_bases
-        base = bases[next(self._turn) % len(bases)] if bases else ""
+    def _arguments(self, body: JsonObject, base: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             **body,
             **self._spec.settings,
@@ -101,7 +80,7 @@ class LiteLLMTransport:
             arguments["api_base"] = base
             if self._spec.prefix in KEYLESS:
                 arguments["api_key"] = os.environ.get(f"{self._spec.prefix.upper()}_API_KEY") or "none"
-        return base, arguments
+        return arguments
 
     def _typed(self, error: Exception, base: str) -> Exception:
         """Our error for LiteLLM's, judged by class, status and what caused it, never by wording."""
@@ -120,18 +99,20 @@ class LiteLLMTransport:
         if isinstance(error, litellm.NotFoundError):
             return ModelUnreachable(f"{where}: there is no such model there: {_line(error)}")
         if isinstance(error, litellm.RateLimitError):
-            return Transient(ProviderError(f"{where}: too many requests: {_line(error)}"), "busy", _retry_after(causes))
+            return Transient(
+                ProviderError(f"{where}: too many requests: {_line(error)}"), "limited", _retry_after(causes)
+            )
         failed = f"{where}: {_line(error)}"
         if isinstance(
             error, (litellm.APIConnectionError, litellm.ServiceUnavailableError, litellm.InternalServerError)
         ):
             return Transient(ProviderError(failed), "busy", _retry_after(causes))
-        if isinstance(status, int) and status >= 500:
+        if isinstance(status, int) and (status >= 500 or (status == 200 and _is_no_json(causes))):
             return Transient(ProviderError(failed), "busy", _retry_after(causes))
         return ProviderError(failed)
 
 
-def _completion(answer: Any, base: str) -> JsonObject:
+def _completion(answer: Any) -> JsonObject:
     choices = answer.choices
     if not choices:
         raise ProviderError("the server answered without choices")
@@ -142,7 +123,6 @@ def _completion(answer: Any, base: str) -> JsonObject:
     content: Json = message.content or ""
     return {
         "model": answer.model or "",
-        "replica": base,
         "choices": [{
             "index": 0,
             "message": {"role": "assistant", "content": content},
@@ -165,15 +145,15 @@ def _causes(error: BaseException) -> list[BaseException]:
     return causes
 
 
+def _is_no_json(causes: list[BaseException]) -> bool:
+    return any(isinstance(cause, json.JSONDecodeError) for cause in causes)
+
+
 def _retry_after(causes: list[BaseException]) -> float | None:
     for cause in causes:
         headers: Any = getattr(getattr(cause, "response", None), "headers", None)
-        value = headers.get("retry-after") if headers else None
-        if value is not None:
-            try:
-                return max(0.0, float(value))
-            except ValueError:
-                return None  # an HTTP date: the ordinary wait will do
+        if headers and (value := headers.get("retry-after")) is not None:
+            return retry_after(str(value))
     return None
 
 
@@ -183,8 +163,4 @@ def _reason(causes: list[BaseException]) -> str:
 
 
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    for name, value in os.environ.items():  # servers repeat the key that they refuse
-        if name.endswith(_SECRETS) and len(value) >= 8:
-            text = text.replace(value, "***")
-    return text if len(text) <= 300 else text[:297] + "..."
+    return told(str(error))

@@ -1,7 +1,7 @@
 """From a model string to a `dspy.LM`, and into a DSPy context with the adapter.
 
-`prefix/rest` selects a backend by its prefix: ours (`embedded/`, `scripted/`), a registered one, or any provider of
-LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
+`prefix/rest` selects a backend by its prefix: ours (`direct/`, `vllm/`, `embedded/`, `scripted/`), a registered one, or
+any provider of LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from synthtools.backends.adapter import SynthAdapter
     from synthtools.backends.engine import Calls
+    from synthtools.backends.replicas import Replicas, ReplicaState
     from synthtools.backends.wire import Transport
 
 Factory: TypeAlias = "Callable[[ModelSpec], Transport]"
@@ -46,15 +47,31 @@ def _scripted(spec: ModelSpec) -> "Transport":
     return ScriptedTransport(spec)
 
 
-def _litellm(spec: ModelSpec) -> "Transport":
-    from synthtools.backends.litellm import LiteLLMTransport
+def _direct(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.direct import DirectClient
+    from synthtools.backends.routed import Routed
 
-    return LiteLLMTransport(spec)
+    return Routed(DirectClient(spec), spec)
+
+
+def _vllm(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.vllm import VllmTransport
+
+    return VllmTransport(spec)
+
+
+def _litellm(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.litellm import LiteLLMClient
+    from synthtools.backends.routed import Routed
+
+    return Routed(LiteLLMClient(spec), spec)
 
 
 _factories: dict[str, Factory] = {
     "embedded": _embedded,
     "scripted": _scripted,
+    "direct": _direct,
+    "vllm": _vllm,
     "hosted_vllm": _litellm,
     "openai": _litellm,
 }
@@ -83,7 +100,7 @@ def build_lm(
 
     Args:
         name: `prefix/rest`.
-        api_base: Address of the server, or several that take turns.
+        api_base: Address of the server, or several that share the calls.
         temperature: Sampling temperature; None: not sent.
         top_p: Nucleus sampling; None: not sent.
         seed: Seed of the first try; a call's own `config={"seed": n}` goes before it.
@@ -155,6 +172,13 @@ def adapter() -> "SynthAdapter":
     from synthtools.backends.adapter import SynthAdapter
 
     return SynthAdapter()
+
+
+def replica_states(lm: "dspy.LM") -> "tuple[ReplicaState, ...]":
+    """How each server of a model is doing; none for a model that is not on servers, or not of ours."""
+    calls = getattr(getattr(lm, "engine", None), "calls", None)
+    replicas: Replicas | None = getattr(getattr(calls, "transport", None), "replicas", None)
+    return () if replicas is None else replicas.snapshot()
 
 
 def calls_from_state(state: JsonObject) -> "Calls":

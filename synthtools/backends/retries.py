@@ -1,23 +1,21 @@
-"""Bounded, jittered retries of what a second try can mend: busy, broken off, slow, not there yet."""
+"""Which failures of a try may pass, how often they are tried again, and how long to wait: jittered and bounded."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, cast
-
-from tenacity import AsyncRetrying, RetryCallState, Retrying, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
+import random
+from typing import Literal
 
 from synthtools.errors import ProviderError
-from synthtools.types.record import JsonObject
 
-TransientKind = Literal["unreachable", "slow", "busy"]
+TransientKind = Literal["unreachable", "slow", "limited", "busy"]
+"""Nothing answers; no answer in time; too many requests (429); failed or broken off (5xx, a lost connection)."""
 
-_TRIES: dict[TransientKind, int] = {"unreachable": 3, "slow": 2, "busy": 6}
+_TRIES: dict[TransientKind, int] = {"unreachable": 3, "slow": 2, "limited": 6, "busy": 6}
 """Tries in all. A dead address is told within seconds; a busy server is worth waiting for."""
 
-_LONGEST_WAIT = 60.0
+LONGEST_WAIT = 60.0
 """Seconds; also the most of a server's Retry-After that is honoured."""
 
-_backoff = wait_random_exponential(multiplier=0.5, min=0.05, max=8)
+_FIRST_WAIT = 0.5
+_LONGEST_BACKOFF = 8.0
 
 
 class Transient(Exception):
@@ -28,37 +26,32 @@ class Transient(Exception):
         self.error = error
         self.kind: TransientKind = kind
         self.retry_after = retry_after
+        """Seconds that the server asked for; None: it did not."""
 
 
-def _policy(retries: int | None) -> dict[str, Any]:
-    def spent(state: RetryCallState) -> bool:
-        tries = _TRIES[_failure(state).kind] if retries is None else retries + 1
-        return state.attempt_number >= tries
+class Tries:
+    """The tries of one call."""
 
-    return {"retry": retry_if_exception_type(Transient), "stop": spent, "wait": _wait, "reraise": True}
+    def __init__(self, retries: int | None, replicas: int = 1) -> None:
+        """Starts before the first try.
 
+        Args:
+            retries: Most retries; None: by kind of failure.
+            replicas: How many servers there are: several dead ones are not to spend the tries of a call that
+                another would answer.
+        """
+        self._retries = retries
+        self._spare = replicas - 1
+        self._failed = 0
 
-def with_retries(attempt: Callable[[], JsonObject], retries: int | None = None) -> JsonObject:
-    """Calls until it succeeds, fails for good, or its tries are spent. Raises: ProviderError."""
-    try:
-        return Retrying(**_policy(retries))(attempt)
-    except Transient as failure:
-        raise failure.error from failure.__cause__
-
-
-async def with_retries_async(attempt: Callable[[], Awaitable[JsonObject]], retries: int | None = None) -> JsonObject:
-    """As `with_retries`, waiting on the event loop."""
-    try:
-        return await AsyncRetrying(**_policy(retries))(attempt)
-    except Transient as failure:
-        raise failure.error from failure.__cause__
-
-
-def _failure(state: RetryCallState) -> Transient:
-    assert state.outcome is not None
-    return cast(Transient, state.outcome.exception())
-
-
-def _wait(state: RetryCallState) -> float:
-    asked = _failure(state).retry_after
-    return min(_LONGEST_WAIT, _backoff(state) + (asked or 0.0))
+    def wait_after(self, failure: Transient) -> float:
+        """Counts a failed try; seconds to wait before the next. Raises: the failure's error if there is none."""
+        self._failed += 1
+        if self._retries is not None:
+            most = self._retries + 1
+        else:
+            most = _TRIES[failure.kind] + (self._spare if failure.kind == "unreachable" else 0)
+        if self._failed >= most:
+            raise failure.error from failure.__cause__
+        backoff = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** (self._failed - 1))
+        return min(LONGEST_WAIT, random.uniform(0.05, max(0.05, backoff)) + (failure.retry_after or 0.0))

@@ -25,10 +25,16 @@ class Fault(Record):
     message: str = "made to fail"
     kind: str = "server_error"
     """The error's `type` on the wire."""
-    retry_after: float | None = None
-    """Seconds, in the header of that name."""
+    code: str | None = None
+    """The error's `code` on the wire; None: the status."""
+    retry_after: float | str | None = None
+    """Seconds or a date, in the header of that name."""
     reset: bool = False
     """Breaks the connection without a word; the status is not sent."""
+    half: bool = False
+    """Breaks the connection in the middle of a good answer."""
+    body: str | None = None
+    """Answers 200 with this as the whole body."""
     text: str | None = None
     """Answers 200 with this text as the model's message."""
 
@@ -79,17 +85,22 @@ class ScriptedServer:
             if delay:
                 await asyncio.sleep(delay)
             fault = self._faults(number) if self._faults is not None else None
-            return self._answer(request, body, fault)
+            return await self._answer(request, body, fault)
         finally:
             self.in_flight -= 1
             if not self.in_flight:
                 self.idle.set()
 
-    def _answer(self, request: web.Request, body: JsonObject, fault: Fault | None) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, body: JsonObject, fault: Fault | None) -> web.StreamResponse:
         if fault is not None and fault.reset:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response()
+            return _broken_off(request)
+        if fault is not None and fault.body is not None:
+            return web.Response(text=fault.body, content_type="application/json")
+        if fault is not None and fault.half:
+            response = web.StreamResponse(headers={"Content-Length": "400"})
+            await response.prepare(request)
+            await response.write(orjson.dumps(self._script.completion(body))[:200])
+            return _broken_off(request)
         if fault is not None and fault.text is None:
             return _error(fault)
         try:
@@ -174,11 +185,18 @@ def _always(seconds: float | None) -> Callable[[], float]:
     return lambda: seconds or 0.0
 
 
+def _broken_off(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
 def _saying(text: str) -> Script:
     return Script(otherwise=lambda inputs, schema, seed: text)
 
 
 def _error(fault: Fault) -> web.Response:
-    headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-    error = {"error": {"message": fault.message, "type": fault.kind, "code": fault.status}}
+    after = fault.retry_after
+    headers = {} if after is None else {"Retry-After": after if isinstance(after, str) else f"{after:g}"}
+    error = {"error": {"message": fault.message, "type": fault.kind, "code": fault.code or fault.status}}
     return web.json_response(error, status=fault.status, headers=headers)

@@ -82,14 +82,25 @@ def trimmed(completion: JsonObject) -> JsonObject:
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     return {
-        "model": completion.get("model") or "",
+        "model": str(completion.get("model") or ""),
         "choices": [{
             "index": 0,
-            "message": {"role": "assistant", "content": content or ""},
-            "finish_reason": choice.get("finish_reason") or "stop",
+            "message": {"role": "assistant", "content": content if isinstance(content, str) else ""},
+            "finish_reason": str(choice.get("finish_reason") or "stop"),
         }],
-        "usage": completion.get("usage") or {},
+        "usage": _counts(completion.get("usage")),
     }  # fmt: skip
+
+
+def _counts(usage: Json) -> JsonObject:
+    """Token counts as whole numbers, whatever the server wrote; without what it did not report."""
+    if not isinstance(usage, dict):
+        return {}
+    counts: JsonObject = {key: _count(usage.get(key)) for key in ("prompt_tokens", "completion_tokens")}
+    details = usage.get("prompt_tokens_details")
+    if isinstance(details, dict):
+        counts["prompt_tokens_details"] = {"cached_tokens": _count(details.get("cached_tokens"))}
+    return counts
 
 
 def completion_usage(completion: JsonObject) -> Usage:

@@ -23,7 +23,7 @@ def test_what_is_no_model_string_is_refused_with_an_example(name: str):
 
 def test_an_unknown_prefix_says_what_there_is():
     with pytest.raises(
-        ConfigError, match=r"no backend nonsense/; there are embedded/, hosted_vllm/, openai/, scripted/"
+        ConfigError, match=r"no backend nonsense/; there are direct/, embedded/, hosted_vllm/, openai/, scripted/"
     ):
         build_lm("nonsense/model")
 
@@ -108,6 +108,10 @@ def test_importing_the_package_loads_no_model_library():
         ("openai/x", {"api_base": ["http://127.0.0.1:1/v1", "/v1"]}, "'/v1' is no address"),
         ("openai/x", {"api_base": "http://me:hush@127.0.0.1/v1"}, "no user or password in an address: keys come"),
         ("hosted_vllm/x", {}, "give the server's address, --api-base"),
+        ("direct/x", {}, "give the server's address, --api-base"),
+        ("direct/x", {"api_base": "localhost:8000"}, "'localhost:8000' is no address: write http://"),
+        ("direct/x", {"api_base": "http://127.0.0.1:1/v1", "n_ctx": 1}, "settings of direct/: extra_body, structured"),
+        ("direct/x", {"api_base": "http://127.0.0.1:1/v1", "extra_body": 1}, "extra_body is an object"),
     ],
 )
 def test_a_server_without_an_address_is_refused_before_anything_is_sent_elsewhere(

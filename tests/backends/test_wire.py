@@ -19,7 +19,7 @@ from synthtools.errors import (
 )
 from tests.backends.shared import ECHO, CallTool, NameTool
 
-PREFIXES = ["openai", "hosted_vllm"]
+PREFIXES = ["openai", "hosted_vllm", "direct"]
 
 
 @pytest.fixture(params=PREFIXES)
@@ -80,14 +80,6 @@ async def test_the_system_message_is_the_same_for_all_calls_of_a_signature(serve
         predict = dspy.Predict(NameTool)
         await asyncio.gather(*(predict.acall(field=f"field {i}") for i in range(3)))
     assert len({body["messages"][0]["content"] for body in server.requests}) == 1
-
-
-async def test_several_addresses_take_turns():
-    with serve(ECHO) as one, serve(ECHO) as two, model("hosted_vllm/qwen", api_base=[one.url, two.url]):
-        predict = dspy.Predict(NameTool)
-        for i in range(4):
-            await predict.acall(field=f"field {i}")
-    assert (len(one.requests), len(two.requests)) == (2, 2)
 
 
 @pytest.mark.parametrize(
