@@ -8,7 +8,7 @@ STAMP := .venv/.synthtools-setup
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/.cache/pyright
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup quickstart test lint types imports lock clean
+.PHONY: setup quickstart test test-vllm lint types imports lock clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ quickstart: setup
 test: lint types imports
 	$(BIN)/python -m pytest -q -m "not real_model"
 
+# On real vLLM servers and on vLLM in the process, on CPUs, in an environment of its own; skipped where there is no wheel.
+test-vllm:
+	@$(PYTHON) tests/vllm/drive.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +48,4 @@ lock:
 		--upgrade --output-file requirements.lock
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-vllm build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

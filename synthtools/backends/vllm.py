@@ -122,6 +122,7 @@ class _Engine:
         self.calls: dict[str, _Call] = {}
         self._ids = count()
         self._stepping = False
+        self._broken: ProviderError | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="synthtools-vllm")
         try:
             self.native = self._pool.submit(_loaded, self.name, source, settings).result()
@@ -155,6 +156,8 @@ class _Engine:
         self.native.engine_core.shutdown()
 
     def _begin(self, call: _Call) -> "Future[JsonObject]":
+        if self._broken is not None:
+            raise self._broken
         prompt, parameters = self._request(call.body)
         try:
             self.native.add_request(call.id, prompt, parameters)
@@ -212,8 +215,8 @@ class _Engine:
         try:
             outputs = self.native.step()
         except BaseException as error:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._fail(ProviderError(f"{self.name}: vLLM failed: {told(str(error))}"))
+            self._broken = ProviderError(f"{self.name}: vLLM failed: {told(str(error)) or type(error).__name__}")
+            self._fail(self._broken)
             raise
         for output in outputs:
             if output.finished and (call := self.calls.pop(output.request_id, None)) is not None:
