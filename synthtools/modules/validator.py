@@ -16,6 +16,9 @@ from synthtools.types.tool import Tool
 from synthtools.types.verdict import SimulationVerdict
 from synthtools.world.gate import check
 
+_MOST_RECORDS = 8
+"""Records of a collection that the writer of test calls is shown: enough to choose from, whatever the state's size."""
+
 
 class TestCallWriter(Role):
     """Tool and records -> test calls of the rule or the happy mode."""
@@ -47,8 +50,18 @@ class TestCallWriter(Role):
 
         item = drafts.closed({"expectation": drafts.text(120), "arguments": tool.parameters_schema()})
         return await self.ask(
-            build, tool=tool_view(tool), records=records, mode=mode, answer_schema=drafts.exactly(count, item)
+            build, tool=tool_view(tool), records=_some(records), mode=mode, answer_schema=drafts.exactly(count, item)
         )
+
+
+def _some(records: Json) -> Json:
+    """The first records of every collection."""
+    if not isinstance(records, dict):
+        return records
+    return {
+        name: dict(list(kept.items())[:_MOST_RECORDS]) if isinstance(kept, dict) else kept
+        for name, kept in records.items()
+    }
 
 
 class ResponseJudge(Role):
