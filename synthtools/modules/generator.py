@@ -146,14 +146,15 @@ class CollectionGenerator(Role):
 def collection_of(draft: dict[str, Any], kind: RecordKind, earlier: Sequence[Collection]) -> Collection:
     """The typed collection of a draft. Raises: AnswerRefused, saying what to change.
 
-    A field that tells of another collection's record becomes a link to it: what is said twice gets out of step.
+    A field that tells of another collection's record becomes a link to it, where others are left: what is said twice
+    gets out of step.
     """
     nouns = {kind.singular, kind.plural, *(noun for other in earlier for noun in (other.name, other.record))}
     fields: dict[str, Parameter] = {}
     drafted = TypeAdapter(tuple[ask.FieldDraft, ...]).validate_python(draft["fields"])
     owners = {field.name: owner for field in drafted if (owner := _owner(field.name, kind, earlier))}
     if len(owners) == len(drafted):
-        raise AnswerRefused(f"Give fields of the {kind.plural.replace('_', ' ')} themselves.")
+        owners = {}  # Nothing of its own would be left.
     for target in dict.fromkeys([*cast(list[str], draft.get("belongs_to", [])), *owners.values()]):
         other = by_name(earlier)[target]
         noun = other.record.replace("_", " ")
@@ -216,8 +217,9 @@ class RecordGenerator(Role):
     ) -> tuple[dict[str, JsonObject], tuple[JsonObject, ...]]:
         """Writes `count` records for the state, by id, and up to `spare` ones that stay outside it.
 
-        No two share their first text: one that repeats it is left out, as long as there are enough. References point at
-        records of `state`, drawn by `seed`.
+        A record that repeats another one's first text is left out, as long as there are enough; a model that repeats
+        itself to the last try is taken at its word, since ids tell records apart too. References point at records of
+        `state`, drawn by `seed`.
         """
         draw = Random(f"{seed}/{collection.name}")
 
@@ -225,6 +227,7 @@ class RecordGenerator(Role):
 
         first = next((name for name, field in collection.fields.items() if drafts.is_written(field)), None)
         told_apart = first if first is not None and collection.fields[first].type == "string" else None
+        refused: list[str] = []
 
         def build(answer: dspy.Prediction) -> list[JsonObject]:
             given = cast(list[JsonObject], answer.records)
@@ -234,10 +237,11 @@ class RecordGenerator(Role):
             for row in given:
                 if row not in kept and not (told_apart and _stands(row[told_apart], told_apart, kept)):
                     kept.append(row)
-            if len(kept) < count:
+            if len(kept) < count and len(refused) < self.attempts - 1:
                 what = f"values of {told_apart}" if told_apart else "records"
-                raise AnswerRefused(f"Only {len(kept)} {what} differ. Make all {count + spare} different.")
-            return kept
+                refused.append(f"Only {len(kept)} {what} differ. Make all {count + spare} different.")
+                raise AnswerRefused(refused[-1])
+            return kept if len(kept) >= count else given
 
         rows: list[JsonObject] = await self.ask(
             build,
