@@ -12,20 +12,30 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from synthtools.errors import ConfigError
 from synthtools.types.profile import PROFILES, Profile
 from synthtools.types.record import JsonObject, Record
+from synthtools.types.usage import Price
 
 CONFIG_NAME = "config.toml"
 DEFAULT_MODEL = "embedded/qwen2.5-coder-1.5b"
 """Runs in this process, without an account or a server."""
 
 _SERVER_CONCURRENCY = 32
+_WITHOUT_ADDRESS = ("embedded/", "scripted/", "vllm/", "router/")
+"""Models that are in this process, or know their addresses themselves."""
+
+
+def _without_secrets(options: JsonObject) -> JsonObject:
+    for name in options:
+        if any(word in name.lower() for word in ("key", "secret", "password", "token_")):
+            raise ValueError(f"{name} looks like a secret: secrets come from the environment alone")
+    return options
 
 
 class ModelSettings(Record):
@@ -45,29 +55,37 @@ class ModelSettings(Record):
     """Most tokens of one answer; None: the backend's own limit."""
     timeout: float | None = Field(default=None, gt=0.0)
     """Seconds for one try of one call; None: the backend's own."""
-    usd_per_million_prompt: float | None = Field(default=None, ge=0.0)
-    """Price of a million prompt tokens, for `--budget-usd`; None: LiteLLM's price list."""
-    usd_per_million_completion: float | None = Field(default=None, ge=0.0)
-    """Price of a million generated tokens."""
-    options: JsonObject = {}
+    options: Annotated[JsonObject, AfterValidator(_without_secrets)] = {}
     """Settings of the backend itself, for example `n_ctx` of `embedded/`; no keys, which the environment holds."""
 
-    @field_validator("options")
-    @classmethod
-    def _no_secrets(cls, options: JsonObject) -> JsonObject:
-        for name in options:
-            if any(word in name.lower() for word in ("key", "secret", "password", "token_")):
-                raise ValueError(f"{name} looks like a secret: secrets come from the environment alone")
-        return options
 
-
-class JudgeSettings(Record):
-    """The model that judges, where it is another one."""
+class RoleModel(Record):
+    """What one role asks of its model; what is not given here is as in `[model]`."""
 
     name: str | None = None
-    """None: the same model as for everything else."""
+    """`prefix/rest`; None: the model of everything else."""
     api_base: tuple[str, ...] = ()
     """Addresses of its server; empty: those of the model."""
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    seed: int | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    timeout: float | None = Field(default=None, gt=0.0)
+    options: Annotated[JsonObject | None, AfterValidator(lambda options: options and _without_secrets(options))] = None
+    """Settings of its backend; None: those of the model, where that has the same backend."""
+
+
+class RoleModels(Record):
+    """The models of the roles, where they are not as in `[model]`."""
+
+    generator: RoleModel = RoleModel()
+    simulator: RoleModel = RoleModel()
+    validator: RoleModel = RoleModel()
+    evolver: RoleModel = RoleModel()
+    solver: RoleModel = RoleModel()
+    judges: RoleModel = RoleModel()
+    """`--judge-model` is the name of this one. It judges simulated responses too, if the validator has none."""
+    summarizer: RoleModel = RoleModel()
 
 
 class RunSettings(Record):
@@ -89,29 +107,67 @@ class Settings(Record):
     """All settings of a run, as written to its `config.toml`."""
 
     model: ModelSettings = ModelSettings()
-    judge: JudgeSettings = JudgeSettings()
+    models: RoleModels = RoleModels()
     profile: Profile = PROFILES["standard"]
     run: RunSettings = RunSettings()
+    prices: dict[str, Price] = {}
+    """US dollars for a million tokens, by model string; a model that is not here costs what LiteLLM's list says."""
 
     @property
     def concurrency(self) -> int:
         """Calls in flight at most."""
+        return self.concurrency_of(self.model.name)
+
+    def concurrency_of(self, name: str) -> int:
+        """Calls in flight at most at one model."""
         if self.run.concurrency is not None:
             return self.run.concurrency
-        return 1 if self.model.name.startswith("embedded/") else _SERVER_CONCURRENCY
+        return 1 if name.startswith("embedded/") else _SERVER_CONCURRENCY
 
-    def deciding(self, shape: Sequence[str], *, judged: bool) -> JsonObject:
-        """The settings that change the results of a stage, by their path.
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Every model that may be called, once."""
+        own = (self.role(role).name for role in RoleModels.model_fields)
+        names = (self.model.name, *own, self.model.fallback)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def role(self, role: str) -> RoleModel:
+        """What a role's model was given of its own. `role`: a name of `synthtools.signatures.families`."""
+        return cast(RoleModel, getattr(self.models, role))
+
+    def model_of(self, role: str) -> ModelSettings:
+        """The model of a role: its own settings over those of `[model]`."""
+        own = self.role(role)
+        given = {key: getattr(own, key) for key in RoleModel.model_fields if getattr(own, key) not in (None, ())}
+        return self._named(own.name or self.model.name).model_copy(update=given)
+
+    @property
+    def fallback_model(self) -> ModelSettings | None:
+        """The model that an item is given to where the first one's provider fails."""
+        return None if self.model.fallback is None else self._named(self.model.fallback)
+
+    def _named(self, name: str) -> ModelSettings:
+        """The settings of `[model]` for a model of that name, as far as they are not its own alone."""
+        if name == self.model.name:
+            return self.model
+        bases = () if name.startswith(_WITHOUT_ADDRESS) else self.model.api_base
+        is_same_backend = name.partition("/")[0] == self.model.name.partition("/")[0]
+        options = self.model.options if is_same_backend else {}
+        return self.model.model_copy(update={"name": name, "api_base": bases, "options": options})
+
+    def deciding(self, shape: Sequence[str], roles: Sequence[str]) -> JsonObject:
+        """The settings that change the results of a stage, by their path; of a role, null where it has none of its own.
 
         Args:
             shape: Settings of the profile that the stage depends on.
-            judged: Whether the judge's model takes part.
+            roles: The roles that take part.
         """
-        kept = ("name", "fallback", "temperature", "top_p", "seed", "max_tokens", "options")
+        kept = ("name", "temperature", "top_p", "seed", "max_tokens", "options")
         model = self.model.model_dump(mode="json")
-        settings: JsonObject = {f"model.{key}": model[key] for key in kept}
-        if judged:
-            settings["judge.name"] = self.judge.name
+        settings: JsonObject = {f"model.{key}": model[key] for key in (*kept, "fallback")}
+        for role in roles:
+            own = self.model_of(role).model_dump(mode="json")
+            settings.update({f"models.{role}.{key}": None if own[key] == model[key] else own[key] for key in kept})
         profile = self.profile.model_dump(mode="json")
         settings.update({f"profile.{key}": profile[key] for key in shape})
         return settings
@@ -123,8 +179,8 @@ Layer = dict[str, Any]
 VARIABLES: dict[str, str] = {
     "SYNTHTOOLS_MODEL": "model.name",
     "SYNTHTOOLS_API_BASE": "model.api_base",
-    "SYNTHTOOLS_JUDGE_MODEL": "judge.name",
-    "SYNTHTOOLS_JUDGE_API_BASE": "judge.api_base",
+    "SYNTHTOOLS_JUDGE_MODEL": "models.judges.name",
+    "SYNTHTOOLS_JUDGE_API_BASE": "models.judges.api_base",
     "SYNTHTOOLS_FALLBACK_MODEL": "model.fallback",
     "SYNTHTOOLS_TEMPERATURE": "model.temperature",
     "SYNTHTOOLS_TOP_P": "model.top_p",
@@ -138,19 +194,22 @@ VARIABLES: dict[str, str] = {
 }
 """Environment variables by the setting they give; lists are separated by commas."""
 
-_LISTS = ("model.api_base", "judge.api_base", "run.fields")
+_LISTS = ("model.api_base", "run.fields", *(f"models.{role}.api_base" for role in RoleModels.model_fields))
 
 
 def read_file(path: Path) -> Layer:
     """The settings of a TOML file. Raises: ConfigError with the place where it is malformed."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        layer = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no such settings file: {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the settings file {path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is no TOML: {error}") from error
+    if isinstance(layer.get("judge"), dict):  # the judges' section in runs that were made before every role had one
+        _merge(layer.setdefault("models", {}).setdefault("judges", {}), layer.pop("judge"))
+    return layer
 
 
 def read_environment(environment: Mapping[str, str]) -> Layer:
@@ -164,7 +223,10 @@ def read_environment(environment: Mapping[str, str]) -> Layer:
 
 
 def read_set(assignments: Sequence[str]) -> Layer:
-    """The settings of `--set a.b=c`; a value is TOML where it can be, else text. Raises: ConfigError."""
+    """The settings of `--set a.b=c`; a value is TOML where it can be, else text. Raises: ConfigError.
+
+    A part of the path that is no plain word is quoted, as in TOML: `prices."hosted_vllm/qwen2.5".prompt=0.2`.
+    """
     layer: Layer = {}
     for assignment in assignments:
         path, sign, text = assignment.partition("=")
@@ -174,13 +236,31 @@ def read_set(assignments: Sequence[str]) -> Layer:
             value: Any = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text
-        put(layer, path.strip(), [value] if path.strip() in _LISTS and not isinstance(value, list) else value)
+        path = path.strip()
+        _put_at(layer, _parts(path), [value] if path in _LISTS and not isinstance(value, list) else value)
     return layer
 
 
 def put(layer: Layer, path: str, value: Any) -> None:
     """Sets a dotted path in nested dictionaries."""
-    *sections, name = path.split(".")
+    _put_at(layer, path.split("."), value)
+
+
+def _parts(path: str) -> list[str]:
+    """The keys of a dotted path, in which TOML's quotes hold a key together."""
+    try:
+        found: Any = tomllib.loads(f"{path} = 0")
+    except tomllib.TOMLDecodeError:
+        return path.split(".")
+    parts: list[str] = []
+    while isinstance(found, dict) and found:
+        ((part, found),) = cast(Layer, found).items()
+        parts.append(part)
+    return parts
+
+
+def _put_at(layer: Layer, path: Sequence[str], value: Any) -> None:
+    *sections, name = path
     for section in sections:
         layer = layer.setdefault(section, {})
     layer[name] = value
@@ -207,9 +287,7 @@ def settle(layers: Sequence[tuple[str, Layer]]) -> Settings:
         path = ".".join(str(part) for part in first["loc"])
         source = next((name for name, layer in reversed(layers) if _has(layer, path)), "settings")
         # A secret in the wrong place must not be repeated.
-        value = (
-            "" if path.startswith(("model.options", "model.api_base", "judge.api_base")) else f" = {first['input']!r}"
-        )
+        value = "" if {"options", "api_base"} & set(path.split(".")) else f" = {first['input']!r}"
         raise ConfigError(f"{source}: {path}{value}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
@@ -226,8 +304,10 @@ def write_settings(settings: Settings, folder: Path) -> None:
 
 def _written(settings: Settings) -> Layer:
     layer: Layer = settings.model_dump(mode="json", exclude_none=True)
-    for section in ("model", "judge"):
-        layer[section]["api_base"] = [_without_password(address) for address in layer[section]["api_base"]]
+    models: Layer = {role: own for role, own in layer["models"].items() if settings.role(role) != RoleModel()}
+    layer["models"] = models
+    for section in (layer["model"], *models.values()):
+        section["api_base"] = [_without_password(address) for address in section["api_base"]]
     usual = PROFILES[settings.profile.name].model_dump(mode="json")
     layer["profile"] = {key: value for key, value in layer["profile"].items() if key == "name" or value != usual[key]}
     return layer

@@ -81,8 +81,49 @@ def test_a_malformed_file_and_a_malformed_assignment_are_refused(tmp_path: Path)
 
 def test_only_what_changes_a_stages_results_decides() -> None:
     one = Settings.model_validate({"model": {"name": "openai/a", "api_base": ["http://x"]}, "run": {"concurrency": 4}})
-    other = Settings.model_validate({"model": {"name": "openai/a", "timeout": 3}, "judge": {"name": "openai/j"}})
-    assert one.deciding(("tools",), judged=False) == other.deciding(("tools",), judged=False)
-    assert differences(one.deciding((), judged=True), other.deciding((), judged=True)) == [
-        'judge.name was null, is "openai/j"'
+    judges = {"name": "openai/j", "temperature": 0.2, "api_base": ["http://y"]}
+    other = Settings.model_validate({"model": {"name": "openai/a", "timeout": 3}, "models": {"judges": judges}})
+    assert one.deciding(("tools",), ["solver"]) == other.deciding(("tools",), ["solver"])
+    assert differences(one.deciding((), ["judges"]), other.deciding((), ["judges"])) == [
+        'models.judges.name was null, is "openai/j"'
     ]
+
+
+def test_a_role_has_what_it_was_given_and_else_what_the_model_has() -> None:
+    model = {"name": "openai/a", "api_base": ["http://x"], "seed": 4, "options": {"top_k": 5}}
+    solver = {"temperature": 0.7}
+    judges = {"name": "openai/j", "max_tokens": 30}
+    validator = {"name": "embedded/small", "options": {"n_ctx": 4096}}
+    models = {"solver": solver, "judges": judges, "validator": validator}
+    settings = Settings.model_validate({"model": model, "models": models})
+    assert settings.model_of("solver") == settings.model.model_copy(update={"temperature": 0.7})
+    assert settings.model_of("judges") == settings.model.model_copy(update={"name": "openai/j", "max_tokens": 30})
+    assert (settings.model_of("validator").api_base, settings.model_of("validator").options) == ((), {"n_ctx": 4096})
+    assert settings.model_of("evolver") == settings.model
+    assert settings.model_names == ("openai/a", "embedded/small", "openai/j")
+    with pytest.raises(ConfigError, match="looks like a secret"):
+        settle([("file", {"models": {"solver": {"options": {"api_key": "hush"}}}})])
+
+
+def test_the_judges_section_of_an_earlier_run_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('[judge]\nname = "openai/j"\napi_base = ["http://u:hush@host:1/v1"]\n')
+    settings = settle([("config.toml", read_file(tmp_path / "config.toml"))])
+    assert settings.models.judges.name == "openai/j"
+    write_settings(settings, tmp_path)
+    text = (tmp_path / "config.toml").read_text()
+    assert "hush" not in text
+    assert "[models.judges]" in text
+    assert "[models.solver]" not in text
+
+
+def test_prices_are_given_by_model_whatever_its_name_and_written_with_the_run(tmp_path: Path) -> None:
+    given = ['prices."hosted_vllm/qwen2.5".prompt=0.2', 'prices."hosted_vllm/qwen2.5".completion=0.6']
+    settings = settle([("--set", read_set([*given, "prices.mine={prompt=1, cached=0.1, completion=2}"]))])
+    assert {model: price.to_json() for model, price in settings.prices.items()} == {
+        "hosted_vllm/qwen2.5": {"prompt": 0.2, "completion": 0.6},
+        "mine": {"prompt": 1.0, "cached": 0.1, "completion": 2.0},
+    }
+    write_settings(settings, tmp_path)
+    assert settle([("run", read_file(tmp_path / "config.toml"))]) == settings
+    with pytest.raises(ConfigError, match="prices"):
+        settle([("--set", read_set(['prices."hosted_vllm/qwen2.5".prompt=0.2']))])  # and what do answers cost?

@@ -25,7 +25,7 @@ from synthtools.backends.wire import (
 )
 from synthtools.errors import TruncatedAnswer
 from synthtools.types.record import JsonObject
-from synthtools.types.usage import LedgerEntry, Usage
+from synthtools.types.usage import OK, LedgerEntry, Usage
 
 SUPPORTED_PARAMS = frozenset(
     {"temperature", "top_p", "seed", "max_tokens", "stop", "response_format", "frequency_penalty", "presence_penalty"}
@@ -79,7 +79,7 @@ class Calls:
             call.scope.journal.put(call.key, answer)
         cut = finish_reason(answer) == "length"
         self._write(call, completion_usage(answer), str(completion.get("replica") or ""),
-                    TruncatedAnswer.__name__ if cut else "ok")  # fmt: skip
+                    TruncatedAnswer.__name__ if cut else OK)  # fmt: skip
         return self.replayed(call, answer)
 
     def replayed(self, call: _Call, answer: JsonObject) -> Response:
@@ -95,7 +95,7 @@ class Calls:
     def _write(self, call: _Call, usage: Usage, replica: str, outcome: str) -> None:
         if call.scope.ledger is None:
             return
-        call.scope.ledger.write(
+        amend = call.scope.ledger.write(
             LedgerEntry(
                 stage=call.scope.stage,
                 item=call.scope.item,
@@ -103,6 +103,7 @@ class Calls:
                 model=self.transport.model,
                 replica=replica,
                 attempt=call.scope.attempt,
+                retry=call.scope.retry,
                 prompt_tokens=usage.prompt_tokens,
                 cached_tokens=usage.cached_tokens,
                 completion_tokens=usage.completion_tokens,
@@ -110,6 +111,8 @@ class Calls:
                 outcome=outcome,
             )
         )
+        if amend is not None and call.scope.role:
+            call.scope.made.append(amend)
 
 
 class _Engine:

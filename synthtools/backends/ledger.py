@@ -1,6 +1,6 @@
 """Where model calls are accounted for, and where their answers are kept for a replay."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -9,12 +9,15 @@ from typing import Protocol
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import LedgerEntry, Usage
 
+Amend = Callable[[str], None]
+"""Changes the outcome of a call that was recorded; called from any thread, and must not block."""
+
 
 class LedgerSink(Protocol):
     """Takes one entry a model call that was made; called from any thread, and must not block."""
 
-    def write(self, entry: LedgerEntry) -> None:
-        """Records a call."""
+    def write(self, entry: LedgerEntry) -> Amend | None:
+        """Records a call. Returns what changes its outcome later, where something can."""
         ...
 
 

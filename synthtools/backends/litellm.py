@@ -53,7 +53,7 @@ class LiteLLMClient:
         """The completion of a body, blocking the thread."""
         litellm = load_litellm()
         try:
-            return _completion(litellm.completion(**self._arguments(body, base)))
+            return completion_of(litellm.completion(**self._arguments(body, base)))
         except Exception as error:
             raise self._typed(error, base) from error
 
@@ -62,7 +62,7 @@ class LiteLLMClient:
         if self._litellm is None:
             self._litellm = await asyncio.to_thread(load_litellm)
         try:
-            return _completion(await self._litellm.acompletion(**self._arguments(body, base)))
+            return completion_of(await self._litellm.acompletion(**self._arguments(body, base)))
         except Exception as error:
             raise self._typed(error, base) from error
 
@@ -112,7 +112,8 @@ class LiteLLMClient:
         return ProviderError(failed)
 
 
-def _completion(answer: Any) -> JsonObject:
+def completion_of(answer: Any) -> JsonObject:
+    """What is used of a completion of LiteLLM's. Raises: ProviderError for one without choices."""
     choices = answer.choices
     if not choices:
         raise ProviderError("the server answered without choices")

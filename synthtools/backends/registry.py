@@ -1,7 +1,7 @@
 """From a model string to a `dspy.LM`, and into a DSPy context with the adapter.
 
-`prefix/rest` selects a backend by its prefix: ours (`direct/`, `vllm/`, `embedded/`, `scripted/`), a registered one, or
-any provider of LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
+`prefix/rest` selects a backend by its prefix: ours (`direct/`, `router/`, `vllm/`, `embedded/`, `scripted/`), a
+registered one, or any provider of LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -67,11 +67,19 @@ def _litellm(spec: ModelSpec) -> "Transport":
     return Routed(LiteLLMClient(spec), spec)
 
 
+def _router(spec: ModelSpec) -> "Transport":
+    from synthtools.backends.routed import Routed
+    from synthtools.backends.router import RouterClient
+
+    return Routed(RouterClient(spec), spec)
+
+
 _factories: dict[str, Factory] = {
     "embedded": _embedded,
     "scripted": _scripted,
     "direct": _direct,
     "vllm": _vllm,
+    "router": _router,
     "hosted_vllm": _litellm,
     "openai": _litellm,
 }

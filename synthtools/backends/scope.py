@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from synthtools.backends.ledger import Journal, LedgerSink
+from synthtools.backends.ledger import Amend, Journal, LedgerSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,17 @@ class Scope:
     ledger: LedgerSink | None = None
     before_call: Callable[[], None] | None = None
     """Called before each paid call; may raise BudgetExceeded."""
+    variation: int = 0
+    """Added to the seed of every model: other than 0 where the same question must get another answer."""
+    retry: bool = False
+    """Whether the question was asked before and is asked again with what was wrong."""
+    made: list[Amend] = field(default_factory=list[Amend], compare=False)
+    """Of the calls that this attempt of the role made, and did not have from the journal."""
+
+    def discard(self, outcome: str) -> None:
+        """Tells the ledger that the answers of this attempt are not used; `outcome`: the name of the error."""
+        for amend in self.made:
+            amend(outcome)
 
 
 _UNSCOPED = Scope()
@@ -47,6 +58,7 @@ def scope(
     journal: Journal | None = None,
     ledger: LedgerSink | None = None,
     before_call: Callable[[], None] | None = None,
+    variation: int | None = None,
 ) -> Generator[Scope]:
     """Attributes the model calls of a block; what is not given is kept from the scope around it."""
     outer = _scope.get()
@@ -57,15 +69,16 @@ def scope(
         journal=outer.journal if journal is None else journal,
         ledger=outer.ledger if ledger is None else ledger,
         before_call=outer.before_call if before_call is None else before_call,
+        variation=outer.variation if variation is None else variation,
     )
     with _entered(inner):
         yield inner
 
 
 @contextmanager
-def role(name: str, attempt: int = 0) -> Generator[Scope]:
+def role(name: str, attempt: int = 0, *, retry: bool = False) -> Generator[Scope]:
     """Names the role and the attempt of the model calls of a block."""
-    inner = replace(_scope.get(), role=name, attempt=attempt)
+    inner = replace(_scope.get(), role=name, attempt=attempt, retry=retry, made=[])
     with _entered(inner):
         yield inner
 

@@ -46,7 +46,7 @@ Faults: TypeAlias = Callable[[int], Fault | None]
 class ScriptedServer:
     """A running server; `requests` holds the bodies it was sent, in order of arrival."""
 
-    def __init__(self, script: Script, latency: Callable[[], float], faults: Faults | None) -> None:
+    def __init__(self, script: Script, latency: Callable[[], float], faults: Faults | None, context: int) -> None:
         self.requests: list[JsonObject] = []
         self.url = ""
         """Base address, for `api_base`."""
@@ -60,6 +60,7 @@ class ScriptedServer:
         self._script = script
         self._latency = latency
         self._faults = faults
+        self._context = context
 
     def app(self) -> web.Application:
         """The routes."""
@@ -69,7 +70,13 @@ class ScriptedServer:
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
-        model = {"id": "scripted", "object": "model", "created": 0, "owned_by": STAND_IN, "max_model_len": 1 << 20}
+        model = {
+            "id": "scripted",
+            "object": "model",
+            "created": 0,
+            "owned_by": STAND_IN,
+            "max_model_len": self._context,
+        }
         return web.json_response({"object": "list", "data": [model]})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
@@ -118,6 +125,7 @@ def serve(
     *,
     latency: float | Callable[[], float] = 0.0,
     faults: Faults | None = None,
+    context: int = 1 << 20,
 ) -> Generator[ScriptedServer]:
     """Serves a script on loopback, from a thread with a loop of its own, for as long as the block lasts.
 
@@ -126,10 +134,11 @@ def serve(
         port: 0: any free one; `server.url` says which.
         latency: Seconds before each answer, or a function that draws them.
         faults: Decides by request which fail.
+        context: What it says a prompt and its answer may have in tokens; nothing is cut at it.
     """
     constant = latency if isinstance(latency, (int, float)) else None
     server = ScriptedServer(
-        script or script_named("schema"), latency if callable(latency) else _always(constant), faults
+        script or script_named("schema"), latency if callable(latency) else _always(constant), faults, context
     )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="synthtools-scripted", daemon=True)

@@ -53,9 +53,14 @@ def check_model(options: ModelOptions) -> None:
     if options.json:
         print(orjson.dumps(report.model_dump(mode="json"), option=orjson.OPT_INDENT_2).decode())
     else:
-        keeps = "keeps to a JSON Schema" if report.structured else "does not keep to a JSON Schema"
-        out.print(shown(f"{report.model} answers and {keeps}"))
-        out.print(f"{report.seconds:.2f} s a call, {report.tokens_per_second:.0f} generated tokens a second")
+        context = "not told" if report.context is None else f"{report.context:,} tokens"
+        cached = "reported" if report.cached_reported else "not reported"
+        out.print(shown(f"{report.model} answers"))
+        out.print(f"JSON Schema    kept in {report.kept_schema} of {report.calls} answers")
+        out.print(f"native tools   {report.native_tools}")
+        out.print(f"context        {context}")
+        out.print(f"speed          {report.seconds:.2f} s a call, {report.tokens_per_second:.0f} tokens/s in one call")
+        out.print(f"cached tokens  {cached}")
         for warning in report.warnings:
             out.print(shown(f"note: {warning}"))
     if not report.structured:

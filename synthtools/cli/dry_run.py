@@ -1,48 +1,60 @@
-"""What a command would do, said without doing it."""
+"""What a command would do and use, said without doing it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
 from synthtools.cli.work import out, say
 from synthtools.config import Settings
-from synthtools.runs.item import Status
+from synthtools.reports.text import short_number, shown
+from synthtools.runs.budget import known_price
+from synthtools.runs.forecast import Plan, plan
 from synthtools.runs.reader import STORE_NAME, StoreReader
-from synthtools.runs.stages import STAGES, Stage
+from synthtools.runs.stages import Stage
+from synthtools.types.usage import Usage
 
 
 def dry_run(
     folder: Path, stages: Sequence[Stage], settings: Settings, fields: Mapping[str, str], limit: int | None
 ) -> None:
-    """Says how many items of each stage are planned by now, and at most how many the settings can make of them."""
-    counts: dict[str, dict[Status, int]] = {}
+    """Says how many items of each stage are planned, can come of them and are likely to, and what those use."""
     if (folder / STORE_NAME).is_file():
         reader = StoreReader(folder)
-        counts = reader.counts()
-        fields = {slug: name for slug, name in fields.items() if reader.item("subfields", slug) is None}
+        new = sum(reader.item("subfields", slug) is None for slug in fields)
+        plans = plan(reader, stages, settings.profile, limit, new)
         reader.close()
-    table = Table(title=f"Dry run of {folder}: no model is called, nothing is written", title_justify="left")
-    table.add_column("stage")
-    for name in ("exist", "planned", "at most new"):
+    else:
+        plans = plan(None, stages, settings.profile, limit, len(fields))
+    out.print(shown(f"Dry run of {folder}: no model is called, nothing is written"), soft_wrap=True)
+    table = Table(box=box.SIMPLE)
+    table.add_column("stage", no_wrap=True)
+    for name in ("exist", "planned", "at most new", "likely new", "calls", "tokens"):
         table.add_column(name, justify="right")
-    profile = settings.profile
-    factors = {
-        "scenarios": profile.subfields,
-        "env-generation": profile.scenarios,
-        "task-generation": profile.sequences,
-        "trajectory-generation": profile.samples,
-    }
-    new = 0
-    for stage in STAGES.values():
-        known = counts.get(stage.name, {})
-        planned = known.get("todo", 0)
-        exist = sum(known.values()) - planned
-        coming = planned + (new * factors.get(stage.name, 1) if stage.depends_on else len(fields))
-        if limit is not None and not stage.internal:
-            coming = min(coming, max(0, limit - exist))
-        new = coming if stage in stages else 0
-        if stage in stages:
-            table.add_row(stage.name, str(exist), str(planned), str(coming))
+    for name, (exist, planned, new) in plans.items():
+        forecast = (short_number(new.items), short_number(new.calls), short_number(new.tokens))
+        table.add_row(name, str(exist), str(planned), str(new.at_most), *forecast)
     out.print(table)
-    say(f"model {settings.model.name}, profile {profile.name}, {settings.concurrency} calls in flight")
+    say(_forecast_line(plans, settings))
+    say(f"model {settings.model.name}, profile {settings.profile.name}, {settings.concurrency} calls in flight")
+
+
+def _forecast_line(plans: Mapping[str, Plan], settings: Settings) -> str:
+    forecasts = [plan.new for plan in plans.values()]
+    usage = Usage(
+        calls=round(sum(forecast.calls for forecast in forecasts)),
+        prompt_tokens=round(sum(forecast.prompt_tokens for forecast in forecasts)),
+        completion_tokens=round(sum(forecast.completion_tokens for forecast in forecasts)),
+    )
+    own = [name for name, plan in plans.items() if plan.new.own_rates]
+    source = "built-in rates" if not own else f"this run's own rates of {', '.join(own)}"
+    if own and len(own) < len(plans):
+        source += ", built-in ones for the rest"
+    name = settings.model.name
+    price = known_price(name, settings)
+    cost = f"the price of {name} is not known" if price is None else f"${price.of(usage):,.2f} at the price of {name}"
+    return (
+        f"forecast: about {usage.calls:,} calls, {usage.prompt_tokens:,} prompt tokens, "
+        f"{usage.completion_tokens:,} generated (by {source}); {cost}"
+    )

@@ -8,19 +8,22 @@ import typer
 from synthtools.cli.options import ModelOptions
 from synthtools.cli.work import gather_settings, out, say
 from synthtools.errors import UsageError
+from synthtools.reports.costs import costs, costs_json
 from synthtools.reports.duplicates import Repeated, find_repetitions
-from synthtools.reports.funnel import costs, funnel, left_line
+from synthtools.reports.funnel import funnel, left_line
 from synthtools.reports.text import plain, shown
 from synthtools.reports.views import view
 from synthtools.runs.item import Item
 from synthtools.runs.run import Run, open_run
 from synthtools.runs.stages import STAGES, UNHASHED
-from synthtools.runs.status import read_costs
 from synthtools.types.record import Json
 
 
-def show_status(folder: Path, *, as_json: bool, check: bool, cost: bool) -> None:
-    """Prints how a run stands; `check` looks for damage, which ends it with 2, and for near-duplicates."""
+def show_status(folder: Path, options: ModelOptions, *, as_json: bool, check: bool, cost: bool) -> None:
+    """Prints how a run stands; `check` looks for damage, which ends it with 2, and for near-duplicates.
+
+    `options`: settings that go before the run's own, for example prices.
+    """
     with open_run(folder) as run:
         status = run.status()
         damage = [plain(line) for line in run.store.damage(UNHASHED)] if check else []
@@ -31,15 +34,12 @@ def show_status(folder: Path, *, as_json: bool, check: bool, cost: bool) -> None
                 report["damage"] = list[Json](damage)
                 report["near_duplicates"] = {kind.what: kind.to_json() for kind in repeated}
             if cost:
-                report["calls"] = [
-                    {"stage": stage, "role": role, "model": model, **usage.model_dump(mode="json")}
-                    for (stage, role, model), usage in read_costs(run.store)
-                ]
+                report.update(costs_json(run.store, status, gather_settings(folder, options)))
             print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
         else:
             out.print(funnel(run.store))
             if cost:
-                out.print(costs(run.store))
+                out.print(costs(run.store, status, gather_settings(folder, options)))
             if left := left_line(status):
                 out.print(shown(left))
             if check and not damage:

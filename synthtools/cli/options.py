@@ -34,6 +34,10 @@ class ModelOptions:
     api_base: Annotated[
         list[str] | None, typer.Option(help="Address of the server; repeat it for replicas.", rich_help_panel=_MODEL)
     ] = None
+    litellm_config: Annotated[
+        Path | None,
+        typer.Option(help="LiteLLM configuration of --model router/NAME.", rich_help_panel=_MODEL, metavar="FILE"),
+    ] = None
     judge_model: Annotated[str | None, typer.Option(help="Another model as judge.", rich_help_panel=_MODEL)] = None
     fallback_model: Annotated[
         str | None, typer.Option(help="Model for items on which the first one's server fails.", rich_help_panel=_MODEL)

@@ -1,10 +1,11 @@
 """The commands that look at a run: status, show, verify. None of them calls a model."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from synthtools.cli.options import RunFolder, command
+from synthtools.cli.options import ModelOptions, RunFolder, command
 
 _Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 
@@ -16,12 +17,19 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Check every record against its hash, and report near-duplicates.")
     ] = False,
-    cost: Annotated[bool, typer.Option("--cost", help="Model calls by stage, role and model.")] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Tokens, money, speed and waste by stage, role, model and replica.")
+    ] = False,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file of settings, for example prices.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting: 'prices.\"MODEL\"={prompt=1, completion=4}'.")
+    ] = None,
 ) -> None:
     """Counts by stage, drops and failures by reason, tokens, and what is left."""
     from synthtools.cli.looking import show_status
 
-    show_status(folder, as_json=json, check=check, cost=cost)
+    options = ModelOptions(config=config, set_=set_)
+    show_status(folder, options, as_json=json, check=check, cost=cost)
 
 
 @command

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import orjson
 import typer
@@ -22,7 +22,7 @@ from synthtools.config import (
     read_set,
     settle,
 )
-from synthtools.errors import UsageError
+from synthtools.errors import ConfigError, UsageError
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.scheduler import Summary
 from synthtools.runs.stages import STAGES, Stage, first_items
@@ -39,7 +39,7 @@ notes = Console(stderr=True)
 _OPTIONS = {
     "model": "model.name",
     "api_base": "model.api_base",
-    "judge_model": "judge.name",
+    "judge_model": "models.judges.name",
     "fallback_model": "model.fallback",
     "temperature": "model.temperature",
     "top_p": "model.top_p",
@@ -87,24 +87,39 @@ def gather_settings(
     for path, value in (more or {}).items():
         if value is not None:
             put(given, path, value)
+    if options.litellm_config is not None:
+        put(given, "model.options.config", str(options.litellm_config.resolve()))
     layers.append(("command line", given))
     layers.append(("--set", read_set(options.set_ or ())))
-    return settle(_for_another_model(layers))
+    settings = settle(_for_another_model(layers))
+    if options.litellm_config is not None and not settings.model.name.startswith("router/"):
+        raise ConfigError(f"--litellm-config is for --model router/NAME, not for {settings.model.name}")
+    return settings
 
 
 def _for_another_model(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer]]:
     """Leaves the address and backend settings of an earlier layer out where a later one names another model."""
     kept: list[tuple[str, Layer]] = []
-    last: object = None
+    last: dict[str, object] = {}
     for source, layer in reversed(layers):
-        model: Layer = layer.get("model", {}) if isinstance(layer.get("model", {}), dict) else {}
-        own = model.get("name")
-        if last is not None and own is not None and own != last:
-            left = {key: value for key, value in model.items() if key not in ("api_base", "options")}
-            layer = {**layer, "model": left}
-        last = last if last is not None else own
+        layer = {**layer, "model": _left(layer["model"], "model", last)} if "model" in layer else layer
+        roles = layer.get("models")
+        if isinstance(roles, dict):
+            models = cast(Layer, roles)
+            layer = {**layer, "models": {role: _left(own, f"models.{role}", last) for role, own in models.items()}}
         kept.append((source, layer))
     return kept[::-1]
+
+
+def _left(section: object, path: str, last: dict[str, object]) -> object:
+    """What of a model's section still counts, given the names of later layers, by section; its own is added to them."""
+    if not isinstance(section, dict):
+        return section
+    model = cast(Layer, section)
+    own = model.get("name")
+    if own is None or last.setdefault(path, own) == own:
+        return model
+    return {key: value for key, value in model.items() if key not in ("api_base", "options")}
 
 
 def field_names(options: FieldOptions) -> list[str] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import dspy
 
+from synthtools.backends.scope import current_scope
 from synthtools.backends.scope import role as role_scope
 from synthtools.errors import AnswerRefused, ConfigError, ParseError, TruncatedAnswer
 from synthtools.types.record import Json
@@ -108,24 +109,26 @@ class Role(Blocking):
             config: dict[str, Any] = {"seed": self._seed(attempt)}
             if self.max_tokens is not None:
                 config["max_tokens"] = self.max_tokens
-            try:
-                with role_scope(name, attempt):
-                    prediction = await self.predict.acall(config=config, feedback=feedback, **inputs)
-                return build(prediction)
-            except AnswerRefused as error:
-                refused += 1
-                if refused >= self.attempts:
-                    raise
-                feedback = str(error)
-            except ParseError as error:
-                malformed += 1
-                if malformed > PARSE_RETRIES:
-                    raise
-                feedback = "The answer was too long. Be brief." if isinstance(error, TruncatedAnswer) else str(error)
+            with role_scope(name, attempt, retry=bool(feedback)) as asking:
+                try:
+                    return build(await self.predict.acall(config=config, feedback=feedback, **inputs))
+                except AnswerRefused as error:
+                    asking.discard(AnswerRefused.__name__)
+                    refused += 1
+                    if refused >= self.attempts:
+                        raise
+                    feedback = str(error)
+                except ParseError as error:
+                    asking.discard(type(error).__name__)
+                    malformed += 1
+                    if malformed > PARSE_RETRIES:
+                        raise
+                    told_to_be_brief = isinstance(error, TruncatedAnswer)
+                    feedback = "The answer was too long. Be brief." if told_to_be_brief else str(error)
             attempt += 1
 
-    @staticmethod
-    def _seed(attempt: int) -> int:
-        """The configured seed for the first attempt, its successors for the later ones."""
-        configured = cast(dict[str, Any], getattr(dspy.settings.lm, "kwargs", {})).get("seed")
-        return int(configured or 0) + attempt
+    def _seed(self, attempt: int) -> int:
+        """The model's configured seed for the first attempt, its successors for the later ones."""
+        model = cast(Any, self.predict.lm or dspy.settings.lm)
+        configured = cast(dict[str, Any], getattr(model, "kwargs", {})).get("seed")
+        return int(configured or 0) + current_scope().variation + attempt

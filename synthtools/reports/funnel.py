@@ -6,7 +6,7 @@ from rich.table import Table
 from synthtools.reports.quality import models_line, quality
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.reader import StoreReader
-from synthtools.runs.status import RunStatus, read_costs, read_status
+from synthtools.runs.status import RunStatus, read_status
 from synthtools.types.usage import Usage
 
 _MOST_REASONS = 6
@@ -35,19 +35,6 @@ def usage_line(usage: Usage) -> str:
         f"{usage.calls:,} model calls, {usage.prompt_tokens:,} prompt tokens "
         f"({usage.cached_tokens:,} cached), {usage.completion_tokens:,} generated"
     )
-
-
-def costs(store: StoreReader) -> RenderableType:
-    """What each stage and role has used."""
-    table = Table(title="Model calls", title_justify="left", header_style="bold")
-    for name in ("stage", "role", "model"):
-        table.add_column(name)
-    for name in ("calls", "prompt", "cached", "generated"):
-        table.add_column(name, justify="right")
-    for (stage, role, model), usage in read_costs(store):
-        numbers = (usage.calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-        table.add_row(shown(stage), shown(role), shown(model), *(f"{number:,}" for number in numbers))
-    return table
 
 
 def left_line(status: RunStatus) -> str:

@@ -25,3 +25,10 @@ def shown(text: str, style: str = "", most: int | None = None) -> Text:
 def one_line(text: str, most: int | None = None) -> str:
     """A text on one line."""
     return plain(" ".join(text.split()), most)
+
+
+def short_number(number: float) -> str:
+    """A count for a narrow column: `9,500`, `12k`, `4.6M`."""
+    if number >= 1e6:
+        return f"{number / 1e6:,.1f}M"
+    return f"{number / 1e3:,.0f}k" if number >= 1e4 else f"{number:,.0f}"

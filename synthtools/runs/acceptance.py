@@ -29,7 +29,7 @@ def accept_settings(
     found: list[str] = []
     deciding: dict[str, JsonObject] = {}
     for stage in stages:
-        now = settings.deciding(stage.shape, judged=stage.judged)
+        now = settings.deciding(stage.shape, stage.roles)
         now["program"] = programs.get(stage.name, "")
         deciding[stage.name] = now
         before = store.meta(_key(stage))

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
+from synthtools.backends.listed_prices import listed_price
 from synthtools.config import Settings
 from synthtools.errors import BudgetExceeded, ConfigError
 from synthtools.runs.journal import RunLedger
-from synthtools.types.usage import Usage
+from synthtools.types.usage import Price, Usage
 
 _FREE = ("embedded/", "scripted/")
-
-Price = tuple[float, float]
-"""US dollars for one prompt token and for one generated token."""
 
 
 class Budget:
@@ -23,8 +21,7 @@ class Budget:
         self._usd = settings.run.budget_usd
         self._prices: dict[str, Price] = {}
         if self._usd is not None:
-            named = (settings.model.name, settings.judge.name, settings.model.fallback)
-            self._prices = {name: price_of(name, settings) for name in named if name is not None}
+            self._prices = {name: price_of(name, settings) for name in settings.model_names}
 
     def check(self) -> None:
         """Raises BudgetExceeded where nothing is left."""
@@ -40,30 +37,20 @@ class Budget:
 
 def cost(usage: Mapping[str, Usage], prices: Mapping[str, Price]) -> float:
     """US dollars of what models used; a model without a price counts nothing."""
-    total = 0.0
-    for model, used in usage.items():
-        prompt, completion = prices.get(model, (0.0, 0.0))
-        total += used.prompt_tokens * prompt + used.completion_tokens * completion
-    return total
+    return sum(prices[model].of(used) for model, used in usage.items() if model in prices)
+
+
+def known_price(model: str, settings: Settings) -> Price | None:
+    """Price of a model: as set, nothing for one in this process, else LiteLLM's list; None: it is not known."""
+    if model in settings.prices:
+        return settings.prices[model]
+    return Price(prompt=0.0, completion=0.0) if model.startswith(_FREE) else listed_price(model)
 
 
 def price_of(model: str, settings: Settings) -> Price:
-    """Price of a model: as set, nothing for one in this process, else LiteLLM's list. Raises: ConfigError."""
-    prompt, completion = settings.model.usd_per_million_prompt, settings.model.usd_per_million_completion
-    if prompt is not None and completion is not None:
-        return (prompt / 1e6, completion / 1e6)
-    if model.startswith(_FREE):
-        return (0.0, 0.0)
-    from synthtools.backends.litellm import load_litellm
-
-    listed = load_litellm().model_cost
-    for name in (model, model.partition("/")[2]):
-        if name in listed:
-            return (
-                float(listed[name].get("input_cost_per_token") or 0.0),
-                float(listed[name].get("output_cost_per_token") or 0.0),
-            )
-    raise ConfigError(
-        f"the price of {model} is not known: --set model.usd_per_million_prompt=N "
-        "and --set model.usd_per_million_completion=N"
-    )
+    """The known price of a model. Raises: ConfigError."""
+    price = known_price(model, settings)
+    if price is None:
+        setting = f'prices."{model}"={{prompt=N, cached=N, completion=N}}'
+        raise ConfigError(f"the price of {model} is not known: --set '{setting}', in US dollars for a million tokens")
+    return price

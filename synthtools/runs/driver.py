@@ -13,6 +13,7 @@ from synthtools.config import Settings, write_settings
 from synthtools.runs.acceptance import accept_settings
 from synthtools.runs.budget import Budget
 from synthtools.runs.executors import LocalExecutor
+from synthtools.runs.forecast import note_forecast, plan
 from synthtools.runs.item import Item
 from synthtools.runs.journal import RunLedger
 from synthtools.runs.models import Models, program_hashes
@@ -78,10 +79,9 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
         ledger,
         lambda stage: models().program(stage),
         before_call=budget.check,
-        varied=lambda by: models().varied(by),
-        fallback=models().fallen_back if work.settings.model.fallback is not None else None,
+        fallback=None if work.settings.model.fallback is None else lambda stage: models().fallback_program(stage),
     )
-    view = progress_view(console, store, stages)
+    view = progress_view(console, store, stages, lambda: made[0].replicas() if made else ())
     scheduler = Scheduler(
         store,
         executor,
@@ -100,6 +100,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     )
     if not scheduler.prepare():
         return Summary(ending="goal" if work.goal() else "finished")
+    note_forecast(store, plan(store, stages, work.settings.profile, work.limit))
     with models().used(), view:
         return asyncio.run(_run(scheduler, view, console))
 

@@ -1,8 +1,6 @@
 """Executors: they call a stage's program on an item. The scheduler decides which item; the driver alone writes."""
 
-import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from synthtools.backends.scope import scope
@@ -41,8 +39,7 @@ class LocalExecutor:
         programs: Callable[[Stage], Program],
         *,
         before_call: Callable[[], None] | None = None,
-        varied: Callable[[int], AbstractContextManager[object]] | None = None,
-        fallback: Callable[[], AbstractContextManager[object]] | None = None,
+        fallback: Callable[[Stage], Program] | None = None,
     ) -> None:
         """Sets up the executor.
 
@@ -51,38 +48,33 @@ class LocalExecutor:
             ledger: Counts what is paid.
             programs: A stage's program, asked for once a stage.
             before_call: Called before each paid call; may raise BudgetExceeded.
-            varied: A block in which the model's seed is that much further on.
-            fallback: A block on another model, in which an item is done where the first one's provider fails.
+            fallback: A stage's program on another model, which does an item where the first one's provider fails.
         """
         self._store = store
         self._ledger = ledger
         self._make = programs
         self._programs: dict[str, Program] = {}
         self._before_call = before_call
-        self._varied = varied
         self._fallback = fallback
+        self._fallbacks: dict[str, Program] = {}
 
     async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
         """Runs the program in the item's scope."""
         if stage.name not in self._programs:
             self._programs[stage.name] = self._make(stage)
-        with contextlib.ExitStack() as blocks:
-            blocks.enter_context(
-                scope(
-                    stage=stage.name,
-                    item=item.id,
-                    journal=ItemJournal(self._store, item),
-                    ledger=self._ledger,
-                    before_call=self._before_call,
-                )
-            )
-            if variation and self._varied is not None:
-                blocks.enter_context(self._varied(variation))
-            program = self._programs[stage.name]
+        with scope(
+            stage=stage.name,
+            item=item.id,
+            journal=ItemJournal(self._store, item),
+            ledger=self._ledger,
+            before_call=self._before_call,
+            variation=variation,
+        ):
             try:
-                return await program.acall(**inputs)
+                return await self._programs[stage.name].acall(**inputs)
             except ProviderError:
                 if self._fallback is None:
                     raise
-            with self._fallback():
-                return await program.acall(**inputs)
+            if stage.name not in self._fallbacks:
+                self._fallbacks[stage.name] = self._fallback(stage)
+            return await self._fallbacks[stage.name].acall(**inputs)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -73,8 +74,8 @@ class RunLedger:
         """What the run's calls have cost, over all its processes and models."""
         return sum(self.by_model.values(), Usage())
 
-    def write(self, entry: LedgerEntry) -> None:
-        """Records a call; returns at once."""
+    def write(self, entry: LedgerEntry) -> Callable[[str], None]:
+        """Records a call; returns at once with what changes its outcome."""
         call = Usage(
             calls=1,
             prompt_tokens=entry.prompt_tokens,
@@ -86,14 +87,26 @@ class RunLedger:
         values = (
             *(entry.stage, entry.item, entry.role, entry.model, entry.replica, entry.attempt),
             *(entry.prompt_tokens, entry.cached_tokens, entry.completion_tokens, entry.seconds, entry.outcome),
+            *(time.time(), entry.retry),
         )
-        self._store.submit(
-            lambda connection: connection.execute(
-                "INSERT INTO ledger (stage, item, role, model, replica, attempt, prompt_tokens, cached_tokens, "
-                "completion_tokens, seconds, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                values,
+        row: list[int | None] = []  # filled and read on the store's writer alone, in the order of submission
+
+        def insert(connection: sqlite3.Connection) -> None:
+            row.append(connection.execute(_INSERT, values).lastrowid)
+
+        def amend(outcome: str) -> None:
+            self._store.submit(
+                lambda connection: connection.execute("UPDATE ledger SET outcome = ? WHERE seq = ?", (outcome, *row))
             )
-        )
+
+        self._store.submit(insert)
+        return amend
+
+
+_INSERT = (
+    "INSERT INTO ledger (stage, item, role, model, replica, attempt, prompt_tokens, cached_tokens, completion_tokens, "
+    "seconds, outcome, ended, retry) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 _COUNTS = ("prompt_tokens", "cached_tokens", "completion_tokens")

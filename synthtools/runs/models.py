@@ -1,17 +1,21 @@
-"""The models of a run: the one that works, the one that judges, the one to fall back to; and the programs on them."""
+"""The models of a run: that of every role, and the one to fall back to; and the programs on them."""
 
 import hashlib
 import importlib
 import logging
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from synthtools.config import Settings
+from synthtools.config import ModelSettings, RoleModel, RoleModels, Settings
 from synthtools.errors import ConfigError
 from synthtools.runs.stages import Program, Stage
+from synthtools.signatures.families import family_of
 from synthtools.world.transitions import Transitions
+
+if TYPE_CHECKING:
+    from synthtools.backends.replicas import ReplicaState
 
 
 class Models:
@@ -29,28 +33,15 @@ class Models:
 
         Raises: ConfigError for a model or setting that does not exist.
         """
-        from synthtools.backends.registry import build_lm
-
-        model = settings.model
-        reached: dict[str, Any] = {
-            "temperature": model.temperature,
-            "top_p": model.top_p,
-            "seed": model.seed,
-            "max_tokens": model.max_tokens,
-            "timeout": model.timeout,
-            "concurrency": settings.concurrency,
-        }
         self._settings = settings
         self._program_files = program_files
         self._transitions = transitions
-        bases = list(model.api_base) or None
-        self.main: Any = build_lm(model.name, api_base=bases, **reached, **cast("dict[str, Any]", model.options))
-        self._judge: Any = None
-        if settings.judge.name is not None:
-            self._judge = build_lm(settings.judge.name, api_base=list(settings.judge.api_base) or bases, **reached)
-        self._fallback: Any = None
-        if model.fallback is not None:
-            self._fallback = build_lm(model.fallback, api_base=bases, **reached)
+        self._reached: dict[str, Any] = {}
+        self.main: Any = self._model(settings.model)
+        self.roles: dict[str, Any] = {role: self._model(settings.model_of(role)) for role in RoleModels.model_fields}
+        """The model of each role."""
+        fallback = settings.fallback_model
+        self._fallback: Any = None if fallback is None else self._model(fallback)
 
     @contextmanager
     def used(self) -> Generator[None]:
@@ -64,19 +55,22 @@ class Models:
         ):
             yield
 
-    def varied(self, by: int) -> AbstractContextManager[object]:
-        """A block in which first tries have a seed that much further on."""
-        return _dspy().context(lm=self.main.copy(seed=self._settings.model.seed + by))
+    def replicas(self) -> tuple["ReplicaState", ...]:
+        """How the servers of all models are doing; none for models in this process."""
+        from synthtools.backends.registry import replica_states
 
-    @property
-    def fallen_back(self) -> Callable[[], AbstractContextManager[object]] | None:
-        """A block on the fallback model; None: there is none."""
-        model = self._fallback
-        return None if model is None else lambda: _dspy().context(lm=model)
+        return tuple(state for model in self._reached.values() for state in replica_states(model))
 
     def program(self, stage: Stage) -> Program:
-        """A stage's program, with its saved state where one is given, its judges on the judge's model."""
-        from synthtools.modules.judges import DisagreementJudge, SolutionJudge, TrajectoryJudge, TurnJudge
+        """A stage's program, with its saved state where one is given, each role on its own model."""
+        return self._program(stage, self.roles)
+
+    def fallback_program(self, stage: Stage) -> Program:
+        """A stage's program with every role on the fallback model."""
+        return self._program(stage, dict.fromkeys(self.roles, self._fallback))
+
+    def _program(self, stage: Stage, roles: Mapping[str, Any]) -> Program:
+        from synthtools.modules.role import Role
         from synthtools.modules.validator import ResponseJudge
 
         program: Any = stage.load_program(self._settings.profile)
@@ -88,12 +82,35 @@ class Models:
                 raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
         if stage.worlds:
             program.transitions = self._transitions
-        if self._judge is not None:
-            judges = (TurnJudge, SolutionJudge, TrajectoryJudge, DisagreementJudge, ResponseJudge)
-            modules: list[Any] = [module for _, module in program.named_sub_modules() if type(module) in judges]
-            for module in modules:
-                module.set_lm(self._judge)
+        for _, module in program.named_sub_modules():
+            if isinstance(module, Role):
+                role = family_of(type(module).signature.__name__)
+                if isinstance(module, ResponseJudge) and self._settings.role(role) == RoleModel():
+                    role = "judges"
+                model = roles.get(role)
+                if model is not None and model is not self.main:
+                    cast(Any, module).set_lm(model)
         return cast(Program, program)
+
+    def _model(self, model: ModelSettings) -> Any:
+        """The model of some settings; those that differ in their sampling alone share connections and memory."""
+        from synthtools.backends.registry import build_lm
+
+        sampling = model.model_dump(include={"temperature", "top_p", "seed", "max_tokens"})
+        key = model.model_dump_json(include={"name", "api_base", "timeout", "options"})
+        if key in self._reached:
+            first = self._reached[key]
+            changed = {name: value for name, value in sampling.items() if first.kwargs.get(name) != value}
+            return first.copy(**changed) if changed else first
+        self._reached[key] = build_lm(
+            model.name,
+            api_base=list(model.api_base) or None,
+            timeout=model.timeout,
+            concurrency=self._settings.concurrency_of(model.name),
+            **sampling,
+            **cast("dict[str, Any]", model.options),
+        )
+        return self._reached[key]
 
 
 def _dspy() -> Any:

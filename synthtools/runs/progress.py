@@ -1,18 +1,25 @@
 """Progress for people: bars on a terminal, else a line every few seconds, both on stderr."""
 
 import time
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
+from synthtools.backends.replicas import ReplicaState
 from synthtools.runs.item import Item, Outcome
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import Stage
 
 _SECONDS = 5.0
 """Between two lines of a log."""
+
+
+Replicas = Callable[[], Sequence[ReplicaState]]
+"""How the servers of a run's models are doing now."""
 
 
 class ProgressView(Protocol):
@@ -61,12 +68,36 @@ class _Counts:
                 self.known[child.stage] += 1
 
 
+def servers_line(replicas: Sequence[ReplicaState]) -> str:
+    """Calls in flight, how many may be, and which servers rest; empty where there are no servers."""
+    if not replicas:
+        return ""
+    resting = [f"{replica.address} rests ({replica.resting:.0f} s)" for replica in replicas if replica.resting]
+    taking = [replica for replica in replicas if not replica.resting]
+    load = (
+        f"{sum(replica.in_flight for replica in replicas)}/{sum(replica.limit for replica in taking)} calls in flight"
+    )
+    return ", ".join([load, *resting])
+
+
+class _Board(Progress):
+    """Bars, and a line under them."""
+
+    line = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.line:
+            yield Text(self.line, style="dim")
+
+
 class Bars:
     """A bar a stage, on a terminal."""
 
-    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas) -> None:
         self._counts = _Counts(store, stages)
-        self._progress = Progress(
+        self._replicas = replicas
+        self._progress = _Board(
             TextColumn("{task.description:<22}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -116,14 +147,16 @@ class Bars:
             )
 
     def tick(self) -> None:
-        """Bars refresh themselves."""
+        """Writes how the servers are doing; bars refresh themselves."""
+        self._progress.line = servers_line(self._replicas())
 
 
 class Lines:
     """A line every few seconds, for logs."""
 
-    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...]) -> None:
+    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas) -> None:
         self._console = console
+        self._replicas = replicas
         self._counts = _Counts(store, stages)
         self._begun = self._last = time.monotonic()
         self._now: dict[tuple[str, str], None] = {}
@@ -159,11 +192,18 @@ class Lines:
             if self._counts.known[stage]
         ]
         oldest = next((f"; at {stage} {id}" for stage, id in self._now), "")
+        servers = servers_line(self._replicas())
         self._console.print(
-            f"[{now - self._begun:6.0f} s] {', '.join(parts)}{oldest}", markup=False, highlight=False, soft_wrap=True
+            f"[{now - self._begun:6.0f} s] {', '.join(parts)}{oldest}{servers and f'; {servers}'}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
 
 
-def progress_view(console: Console, store: StoreReader, stages: tuple[Stage, ...]) -> ProgressView:
-    """Bars on a terminal, else lines."""
-    return Bars(console, store, stages) if console.is_terminal else Lines(console, store, stages)
+def progress_view(
+    console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas = lambda: ()
+) -> ProgressView:
+    """Bars on a terminal, else lines; `replicas`: asked about once a second, and shown with them."""
+    view = Bars if console.is_terminal else Lines
+    return view(console, store, stages, replicas)

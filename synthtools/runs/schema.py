@@ -8,7 +8,7 @@ import sqlite3
 
 from synthtools.errors import RunError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version that this code writes, kept in SQLite's `user_version`."""
 
 APPLICATION_ID = 0x53594E54
@@ -58,16 +58,23 @@ CREATE TABLE ledger (
     seq INTEGER PRIMARY KEY,
     stage TEXT NOT NULL, item TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, replica TEXT NOT NULL,
     attempt INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL, outcome TEXT NOT NULL
+    completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL, outcome TEXT NOT NULL,
+    ended REAL NOT NULL DEFAULT 0, retry INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE transitions (key TEXT PRIMARY KEY, tool TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
-_MIGRATIONS: dict[int, str] = {1: _TALLIES}
+_TIMES_AND_RETRIES = """
+ALTER TABLE ledger ADD COLUMN ended REAL NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
+"""
+
+_MIGRATIONS: dict[int, str] = {1: _TALLIES, 2: _TIMES_AND_RETRIES}
 """By the version a script starts from; each takes a file one version up.
 
-From 1: records that are there already stay uncounted until they are made again.
+From 1: records that are there already stay uncounted until they are made again. From 2: of the calls that
+are there already it is not known when they ended (seconds since 1970; 0), and none counts as asked again.
 """
 
 

@@ -91,8 +91,8 @@ class Stage:
     """What a record counts for, by name: added up over the run without its records being read again."""
     shape: tuple[str, ...] = ()
     """Profile settings that change its results."""
-    judged: bool = False
-    """Whether the judge's model takes part."""
+    roles: tuple[str, ...] = ()
+    """Roles whose models take part."""
     worlds: bool = False
     """Whether its program runs worlds, and so has an attribute `transitions` to be given the run's."""
     expansion: Callable[[Profile], str] = lambda profile: "1"
@@ -232,6 +232,7 @@ _TABLE = (
         program="synthtools.programs.env_generation:Subfields",
         record=TypeAdapter(tuple[str, ...]),
         expand=_no_items,
+        roles=("generator",),
         inputs=lambda item, records: {"field": item.parent},
         variation=lambda item, records: item.position,
         shape=("subfields",),
@@ -243,6 +244,7 @@ _TABLE = (
         program="synthtools.programs.env_generation:Scenarios",
         record=TypeAdapter(tuple[Scenario, ...]),
         expand=_scenario_items,
+        roles=("generator",),
         inputs=_scenario_inputs,
         variation=lambda item, records: records.item("subfields", item.parent).position,
         losses=_repeated_scenarios,
@@ -256,6 +258,7 @@ _TABLE = (
         program="synthtools.programs.env_generation:EnvGeneration",
         record=TypeAdapter(EnvSpec),
         expand=_environment_items,
+        roles=("generator", "judges"),
         inputs=lambda item, records: {
             "scenario": records.record("scenarios", item.parent)[item.position],
             "env_id": item.id,
@@ -274,12 +277,12 @@ _TABLE = (
         program="synthtools.programs.env_audit:EnvAudit",
         record=TypeAdapter(AuditedEnv),
         expand=_same_item("env-audit"),
+        roles=("validator", "simulator", "judges"),
         inputs=_env_audit_inputs,
         losses=_unreliable_tools,
         tallies=tallies.of_audit,
         shape=("rule_calls", "happy_calls", "reliability_threshold", "wilson_bound", "duplicate_threshold"),
         waits_for="env-generation",
-        judged=True,
         worlds=True,
     ),
     Stage(
@@ -289,6 +292,7 @@ _TABLE = (
         program="synthtools.programs.task_sequences:TaskSequences",
         record=TypeAdapter(tuple[ToolSequence, ...]),
         expand=_same_item("task-sequences"),
+        roles=("generator",),
         inputs=lambda item, records: {"env": records.record("env-audit", item.parent)},
         shape=("sequences", "length", "changing_tasks"),
     ),
@@ -299,10 +303,10 @@ _TABLE = (
         program="synthtools.programs.task_generation:TaskGeneration",
         record=TypeAdapter(SolvedTurns),
         expand=_sequence_items,
+        roles=("evolver", "solver", "simulator", "judges"),
         inputs=_sequence_inputs,
         losses=_lost_turns,
         shape=("candidates", "evolver_tries", "solver_tries"),
-        judged=True,
         worlds=True,
     ),
     Stage(
@@ -313,6 +317,7 @@ _TABLE = (
         record=TypeAdapter(Task),
         tallies=tallies.of_task,
         expand=_same_item("task-audit"),
+        roles=("summarizer", "solver"),
         inputs=_audit_inputs,
         shape=("summary_tries", "second_solution", "distractors"),
         worlds=True,
@@ -325,9 +330,9 @@ _TABLE = (
         record=TypeAdapter(Trajectory),
         tallies=tallies.of_rollout,
         expand=_rollout_items,
+        roles=("solver", "simulator", "judges"),
         inputs=lambda item, records: {"task": records.record("task-audit", item.parent), "sample": item.position},
         shape=("max_turns", "parallel_calls"),
-        judged=True,
         worlds=True,
         expansion=lambda profile: f"samples={profile.samples}",
         unhashed=("usage",),

@@ -91,11 +91,6 @@ def read_status(store: StoreReader) -> RunStatus:
     )
 
 
-def read_costs(store: StoreReader) -> list[tuple[tuple[str, ...], Usage]]:
-    """What a run has used, by (stage, role, model)."""
-    return usage_by(store, "stage", "role", "model")
-
-
 def _by_reason(rows: list[tuple[str, str, int]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for _, reason, number in rows:

@@ -27,6 +27,11 @@ OTHER = "other"
 _FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
 
 
+def family_of(signature: str) -> str:
+    """The role that a signature belongs to."""
+    return _FAMILY_OF.get(signature, OTHER)
+
+
 def models_by_family(asked: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """The models that answered each role, sorted, in the order of the roles.
 
@@ -35,5 +40,5 @@ def models_by_family(asked: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """
     found: dict[str, set[str]] = {}
     for signature, model in asked:
-        found.setdefault(_FAMILY_OF.get(signature, OTHER), set()).add(model)
+        found.setdefault(family_of(signature), set()).add(model)
     return {family: sorted(found[family]) for family in (*FAMILIES, OTHER) if family in found}

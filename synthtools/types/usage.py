@@ -1,6 +1,8 @@
-"""Tokens and calls."""
+"""Tokens and calls, and what they cost."""
 
 from typing import Self
+
+from pydantic import Field
 
 from synthtools.types.record import Record
 
@@ -23,6 +25,27 @@ class Usage(Record):
         )
 
 
+class Price(Record):
+    """US dollars for a million tokens of a model."""
+
+    prompt: float = Field(ge=0.0)
+    completion: float = Field(ge=0.0)
+    cached: float | None = Field(default=None, ge=0.0)
+    """For prompt tokens that the server had cached; None: the same as for others."""
+
+    def of(self, usage: Usage) -> float:
+        """US dollars of what was used."""
+        cached = self.prompt if self.cached is None else self.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        millions = fresh * self.prompt + usage.cached_tokens * cached + usage.completion_tokens * self.completion
+        return millions / 1e6
+
+
+OK = "ok"
+DISCARDED = ("TruncatedAnswer", "ParseError", "AnswerRefused")
+"""Outcomes of calls whose answer came, was paid for and was thrown away: cut, malformed, refused by a role's checks."""
+
+
 class LedgerEntry(Record):
     """One model call, as it was made."""
 
@@ -32,9 +55,11 @@ class LedgerEntry(Record):
     model: str
     replica: str = ""
     attempt: int = 0
+    retry: bool = False
+    """Whether the question was asked with the word on what was wrong with an earlier answer."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
-    outcome: str = "ok"
-    """`ok`, or the name of the error."""
+    outcome: str = OK
+    """`ok`, or the name of the error; one of `DISCARDED` where an answer came all the same."""

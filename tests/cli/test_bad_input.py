@@ -45,6 +45,9 @@ def test_a_run_in_use(tmp_path: Path) -> None:
     [
         (("--set", "modle.name=x"), "unknown setting modle: did you mean model?"),
         (("--set", "profile.tools"), "write section.name=value"),
+        (("--set", "models.solvr.name=openai/x"), "unknown setting models.solvr: did you mean models.solver?"),
+        (("--set", "models.solver=openai/x"), "models.solver is a section"),
+        (("--set", "models.judges.temperature=9"), "models.judges.temperature = 9"),
         (("--config", "absent.toml"), "no such settings file"),
         (("--temperature", "9"), "model.temperature = 9.0"),
         (("--profile", "tiny"), "there is no profile 'tiny'"),

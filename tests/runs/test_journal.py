@@ -55,8 +55,8 @@ def test_budgets_end_paid_calls(tmp_path: Path) -> None:
     with Store(tmp_path / "run", create=True) as store:
         ledger = RunLedger(store)
         tokens = Budget(ledger, Settings.model_validate({"run": {"budget_tokens": 150}}))
-        priced = {"name": "hosted_vllm/x", "usd_per_million_prompt": 10.0, "usd_per_million_completion": 1000.0}
-        money = Budget(ledger, Settings.model_validate({"run": {"budget_usd": 0.02}, "model": priced}))
+        priced = {"model": {"name": "hosted_vllm/x"}, "prices": {"hosted_vllm/x": {"prompt": 10, "completion": 1000}}}
+        money = Budget(ledger, Settings.model_validate({"run": {"budget_usd": 0.02}, **priced}))
         ledger.write(entry("hosted_vllm/x", 100, 10))
         tokens.check()
         money.check()

@@ -56,7 +56,10 @@ def test_a_run_of_an_older_version_is_read_brought_up_to_date_and_told_apart(tmp
     with Store(folder, create=True) as store:
         store.put(done(Item("task-audit", "a"), {"records": 1, "killed": 3}))
     with sqlite3.connect(folder / STORE_NAME) as connection:  # as the first version left its files
-        connection.executescript("DROP TABLE tallies; PRAGMA user_version = 1;")
+        connection.executescript(
+            "DROP TABLE tallies; ALTER TABLE ledger DROP COLUMN ended; ALTER TABLE ledger DROP COLUMN retry; "
+            "PRAGMA user_version = 1;"
+        )
     status = read_status(StoreReader(folder))
     assert (status.tallies, status.uncounted("task-audit")) == ({}, 1)
     assert status.to_json()["tallies"] == {"task-audit": {"not_counted": 1}}

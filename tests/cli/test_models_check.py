@@ -1,0 +1,134 @@
+"""`models check` says what a server can do, and warns of the traps that cost a run."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from synthtools.backends.scripted_server import Fault, serve
+from synthtools.types.record import Json, JsonObject
+from tests.cli.shared import error_of, invoke
+
+CALLS = 5
+"""Requests for a schema come first, then the same prompt twice, then a tool."""
+FITS = '{"kettle_7": "amber", "count": 4}'
+
+
+def said(message: JsonObject, cached: int | None = 64) -> Fault:
+    """A completion of a server that is not scripted, with its report of cached tokens."""
+    usage: JsonObject = {"prompt_tokens": 400, "completion_tokens": 12}
+    if cached is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    choices: list[Json] = [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}]
+    return Fault(body=orjson.dumps({"model": "scripted", "choices": choices, "usage": usage}).decode())
+
+
+def calling(arguments: str = '{"pond": "Mirror"}') -> JsonObject:
+    return {
+        "content": None,
+        "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "CountBirds", "arguments": arguments}},
+        ],
+    }
+
+
+def healthy(number: int) -> Fault:
+    return said({"content": FITS} if number < CALLS + 2 else calling())
+
+
+def checked(faults: Callable[[int], Fault | None] | None, context: int = 32768) -> tuple[int, Any]:
+    with serve(faults=faults, context=context) as server:
+        result = invoke("models", "check", "--model", "direct/scripted", "--api-base", server.url, "--json")
+        return result.exit_code, orjson.loads(result.stdout)
+
+
+def test_a_healthy_server_is_told_without_warnings() -> None:
+    code, report = checked(healthy)
+    assert (code, report["warnings"]) == (0, [])
+    assert (report["structured"], report["kept_schema"], report["calls"]) == (True, CALLS, CALLS)
+    assert (report["native_tools"], report["context"], report["cached_reported"]) == ("yes", 32768, True)
+    assert report["seconds"] > 0
+    assert report["tokens_per_second"] > 0
+    assert report["usage"]["cached_tokens"] == 64 * CALLS
+
+
+def in_words(number: int) -> Fault:
+    return said({"content": "A heron has two wings."})
+
+
+def without_bounds(number: int) -> Fault:
+    return said({"content": '{"kettle_7": "heron", "count": 2}'})
+
+
+def without_cache(number: int) -> Fault:
+    return said({"content": FITS} if number < CALLS + 2 else calling(), cached=0)
+
+
+def without_details(number: int) -> Fault:
+    return said({"content": FITS} if number < CALLS + 2 else calling(), cached=None)
+
+
+def reasoning_only(number: int) -> Fault:
+    return said({"content": None, "reasoning_content": "Herons come to mind."})
+
+
+def call_as_text(number: int) -> Fault:
+    return said({"content": FITS if number < CALLS + 2 else '<tool_call>{"name": "CountBirds"}</tool_call>'})
+
+
+def call_with_broken_arguments(number: int) -> Fault:
+    return said({"content": FITS} if number < CALLS + 2 else calling('{"pond": '))
+
+
+def no_parser(number: int) -> Fault:
+    refusal = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
+    return said({"content": FITS}) if number < CALLS + 2 else Fault(status=400, message=refusal)
+
+
+@pytest.mark.parametrize(
+    ("faults", "warning", "tools", "code"),
+    [
+        (in_words, "answers ignore the JSON Schema", "no", 1),
+        (without_bounds, "not its enum and bounds", "no", 1),
+        (without_cache, "prefix caching is off", "yes", 0),
+        (without_details, "cached prompt tokens are not reported", "yes", 0),
+        (reasoning_only, "the answer is in the reasoning channel and its content is empty", "no", 1),
+        (call_as_text, "no parser for this model's tool calls", "no", 0),
+        (call_with_broken_arguments, "its arguments are no JSON", "no", 0),
+        (no_parser, "--enable-auto-tool-choice", "no", 0),
+    ],
+)
+def test_a_trap_is_warned_of(faults: Callable[[int], Fault], warning: str, tools: str, code: int) -> None:
+    ended, report = checked(faults)
+    assert (ended, report["native_tools"]) == (code, tools)
+    assert warning in " ".join(report["warnings"])
+
+
+def test_a_small_context_and_a_name_that_is_not_served_are_warned_of() -> None:
+    _, report = checked(healthy, context=2048)
+    assert "a context of 2,048 tokens is small" in report["warnings"][0]
+    with serve(faults=healthy) as server:
+        result = invoke("models", "check", "--model", "direct/other", "--api-base", server.url)
+    assert "the server does not list other; it serves scripted" in " ".join(result.stdout.split())
+    assert "context        not told" in result.stdout
+
+
+def test_a_replica_that_is_silent_is_named_and_a_model_without_one_ends_with_3() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{bound.getsockname()[1]}/v1"
+        with serve(faults=healthy) as server:
+            bases = ("--api-base", dead, "--api-base", server.url)
+            result = invoke("models", "check", "--model", "direct/scripted", *bases)
+            assert result.exit_code == 0
+            assert f"nothing answers at {dead}" in " ".join(result.stdout.split())
+        result = invoke("models", "check", "--model", "direct/scripted", "--api-base", dead)
+    assert (result.exit_code, "nothing answers" in error_of(result)) == (3, True)
+
+
+def test_what_needs_a_server_is_not_tried_in_this_process() -> None:
+    result = invoke("models", "check", "--model", "scripted/schema", "--json")
+    report = orjson.loads(result.stdout)
+    assert (result.exit_code, report["native_tools"], report["context"]) == (0, "not tried", None)
