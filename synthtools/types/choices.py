@@ -31,30 +31,76 @@ _OPENING = re.compile(
     r"\b(?:e\.?g\.?|such as|for example|examples?|like|including|typically|usually)[\s,]*$", re.IGNORECASE
 )
 _PARTS = re.compile(
-    r"\b(?:address|location|jurisdiction|identifier|number|coordinates|dimensions?|contact|information|details|data|content"
-    r"|description|query|text|message|body|credentials)s?\b",
+    r"\b(?:address|location|destination|origin|jurisdiction|identifier|number|name|coordinates|dimensions?|contact"
+    r"|information|details|data|content|description|query|text|message|body|credentials)s?\b",
     re.IGNORECASE,
 )
-"""Nouns whose brackets tell of what parts, or of what sorts, a value is."""
+"""Nouns whose list tells of what parts, or of what sorts, a value is."""
+_PART = re.compile(
+    r"(?:.*_)?(?:street|city|country|state|province|region|zip(?:code)?|postcode|first|middle|last|width|height|depth|length"
+    r"|lat(?:itude)?|lon(?:gitude)?|lng|title|author|isbn|keywords?|phrases?|floor|wing|room|building|aisle|shelf|bin|seat"
+    r"|make|name|year|start|end|who|what|why|how|x|y|z)",
+    re.IGNORECASE,
+)
+"""Names of the parts that a value may be made of; two of them tell that a list is one of parts."""
 _SORTS = re.compile(
-    r"\b(?:types?|kinds?|channels?|platforms?|metrics|fields|categor(?:y|ies)|criteria|formats?|levels?|methods?|carriers?"
-    r"|status(?:es)?|conditions?|rules|operations?|aspects|factors|priorit(?:y|ies))\b",
+    r"\b(?:types?|kinds?|channels?|platforms?|metrics?|fields|categor(?:y|ies)|criteri(?:a|on)|formats?|levels?|methods?"
+    r"|carriers?|status(?:es)?|conditions?|rules|operations?|aspects|factors|priorit(?:y|ies)|actions?|approach|strategy"
+    r"|technique|algorithm|framework|standard|scope|mode|style|tone|mood|theme|frequency|period|timeframe|granularity"
+    r"|stage|reason|purpose|goal|objective|urgency|severity|sensitivity|strictness|complexity|intensity|quality|tier"
+    r"|segment|audience|demographic|gender|season|sentiment|provider|processor|gateway|network|profile|direction|environment"
+    r"|visibility|domain|preset|pattern|speed|preference|classification|size|order)\b"
+    r"|\b(?:sort|group|search|filter|order)(?:ed|ing)? by$",
     re.IGNORECASE,
 )
 """Nouns whose values are names from a list."""
+_STRICT_SORTS = re.compile(
+    r"\b(?:types?|kinds?|channels?|platforms?|methods?|status(?:es)?|operations?|actions?|modes?|direction|order)\b"
+    r"(?! (?:details|notes|information)\b)",
+    re.IGNORECASE,
+)
+"""Of these, those of which two names are already a list."""
+_PLURAL_SORTS = re.compile(
+    r"^(?:list of )?(?:\w+ )??(?:types|kinds|channels|platforms|metrics|fields|categories|criteria|formats|levels"
+    r"|methods|carriers|conditions|rules|operations|aspects|factors|actions)\b",
+    re.IGNORECASE,
+)
+"""Labels of a text that may hold several of the names."""
+_LOOSE_SORTS = re.compile(r"\b(?:conditions?|aspects|factors|criteri(?:a|on)|priorities)\b", re.IGNORECASE)
+"""Those that a few examples are often listed of."""
+_COINED = re.compile(r"\w*_\w*")
+"""A value that no prose would write so."""
+_OF_A_SCALE = re.compile(
+    r"none|all|both|any|other|custom|mixed|low|medium|high|short|long|small|large|new|used|excellent|good|fair|poor|minor"
+    r"|moderate|major|basic|standard|premium|light|strong|daily|weekly|monthly|positive|neutral|negative|indoor|outdoor",
+    re.IGNORECASE,
+)
+"""Values of a scale, or that close a list; two of them tell that a list is one of values."""
 _PROSE = re.compile(
     r"\b(?:description|guidelines?|address|details|notes?|requirements|constraints|list of)\b", re.IGNORECASE
 )
 """Labels of a text whose list says what it is about."""
-_SEVERAL = re.compile(r"\b(?:separated|combination)\b|\b(?:in|as|with) (?:the )?format$", re.IGNORECASE)
+_SEVERAL = re.compile(
+    r"\b(?:separated|delimited|combination|weights?|weightings?|and (?:their )?(?:values|amounts))\b"
+    r"|\b(?:in|as|with) (?:the )?format$",
+    re.IGNORECASE,
+)
 """Labels of a text that is made of several values."""
+_JOINED = re.compile(
+    r"\b(?:(?:comma|space|semicolon|pipe)[ -](?:separated|delimited)|separated by|prefix(?:ed)?|one or more|any of)\b",
+    re.IGNORECASE,
+)
+"""What a description says of a text that may hold several values, or more than one."""
+_A_SET = "a text may hold several of them"
+_ABSENT = frozenset({"empty", "null", "blank", "nothing"})
+"""Values that may stand for none."""
 
 
 def choices(text: str, *, default: Json, is_array: bool) -> Choices | None:
     """The values that a text lists; None: it lists none.
 
-    Sure is a list of single words that nothing keeps open, under a label that names a sort of thing; and any list
-    that has the default among its values.
+    Sure is a list of single words that nothing keeps open, under a label that names a sort of thing or with values
+    that no prose would list; and any list that has the default among its values.
 
     Args:
         text: A description.
@@ -75,6 +121,10 @@ def choices(text: str, *, default: Json, is_array: bool) -> Choices | None:
             doubt = "the list is open"
         elif len(set(values)) < len(values):
             doubt = "a value stands twice"
+        elif not is_array and _JOINED.search(text):
+            doubt = _A_SET
+        elif not _ABSENT.isdisjoint(values):
+            doubt = "a value may stand for none"
         elif default in (None, []):
             doubt = "" if pattern is _ONE_OF and are_words else _unconfirmed(label, values, match, is_array=is_array)
             doubt = doubt if are_words else "its values are no single words"
@@ -97,12 +147,23 @@ def _unconfirmed(label: str, values: tuple[str, ...], match: re.Match[str], *, i
     """Why a list without a default in it may be no list of the values."""
     is_bracketed = match.re is _IN_BRACKETS
     names_a_sort = bool(_SORTS.search(label))
-    if is_array and not names_a_sort:
+    is_coined = any(_COINED.fullmatch(value) for value in values) or _count(_OF_A_SCALE, values) > 1
+    if is_array and (not names_a_sort or (_LOOSE_SORTS.search(label) and not is_coined)):
         return "its values may be examples"
-    if _SEVERAL.search(label) or (_PROSE.search(label) and not names_a_sort):
+    if not is_array and _PLURAL_SORTS.match(label):
+        return _A_SET
+    prose = _PROSE.search(label)
+    if _SEVERAL.search(label) or (prose and (not names_a_sort or prose.end() == len(label))):
         return "it may say what the text is about"
-    if is_bracketed and _PARTS.search(label) and not names_a_sort:
+    if _count(_PART, values) > 1 or (_PARTS.search(label) and not names_a_sort):
         return "it may name the parts of a value"
-    if is_bracketed and len(values) == 2 and not (names_a_sort and "," in match["values"]):
+    if len(values) == 2 and not (_STRICT_SORTS.search(label) and (not is_bracketed or "," in match["values"])):
         return "it may be a remark"
+    if not is_coined and (not names_a_sort or _LOOSE_SORTS.search(label)):
+        return "its label names no sort of thing"
     return ""
+
+
+def _count(pattern: re.Pattern[str], values: tuple[str, ...]) -> int:
+    """How many of the values are such."""
+    return sum(bool(pattern.fullmatch(value)) for value in values)

@@ -13,7 +13,7 @@ import jsonschema_rs
 from synthtools.types.choices import choices
 from synthtools.types.dates import is_date_time, is_day
 from synthtools.types.parameter import PATTERN_OPTIONS, Parameter
-from synthtools.types.phrase import ConstraintKind, Phrase
+from synthtools.types.phrase import HEDGED, ConstraintKind, Phrase
 from synthtools.types.phrases_of_numbers import bounds, number_choices, ranges
 from synthtools.types.phrases_of_texts import codes, dates, item_counts, lengths
 from synthtools.types.record import Json, Record
@@ -62,11 +62,12 @@ def prose_constraints(parameter: Parameter, description: str) -> tuple[ProseCons
     if len(description) > LONGEST_DESCRIPTION:
         return ()
     told = [(phrase, _doubt(parameter, phrase)) for phrase in _phrases(parameter, description)]
-    told = [(phrase, doubt) for phrase, doubt in told if doubt or not _is_repeated(parameter, phrase)]
+    told = [(phrase, doubt) for phrase, doubt in told if not _is_repeated(parameter, phrase)]
     clash = _clash(parameter, [phrase.fields for phrase, doubt in told if not doubt])
+    unsure = [phrase.fields for phrase, doubt in told if doubt and doubt != HEDGED]
     found: list[ProseConstraint] = []
     for phrase, own in told:
-        doubt = own or (clash if phrase.fields else "")
+        doubt = own or (clash if phrase.fields else "") or _disagreement(phrase.fields, unsure)
         verdict: Verdict = "doubtful" if doubt else "lifted" if phrase.fields else "left"
         words = description[phrase.start : phrase.end].strip()
         found.append(
@@ -118,11 +119,11 @@ def _all_phrases(parameter: Parameter, text: str) -> Iterator[Phrase]:
     if is_numeric:
         yield from ranges(text, is_integer=values == "integer")
         yield from bounds(text, is_integer=values == "integer")
-        yield from number_choices(text)
+        yield from number_choices(text, default=parameter.default, is_array=is_array)
         yield from (Phrase("length", *match.span()) for match in _DIGITS.finditer(text))
     if values == "string":
-        yield from dates(text)
-        yield from codes(text)
+        yield from dates(text, is_array=is_array)
+        yield from codes(text, is_array=is_array)
         if not is_array:
             yield from lengths(text)
     yield from (Phrase("relation", *match.span()) for match in _RELATION.finditer(text))
@@ -151,8 +152,8 @@ def _clash(parameter: Parameter, stated: list[Mapping[str, Json]]) -> str:
     """Why constraints do not hold together; empty: they do."""
     lifted, said = parameter, dict[str, Json]()
     for fields in stated:
-        if any(name in said and said[name] != value for name, value in fields.items()):
-            return "two phrases disagree"
+        if disagreement := _disagreement(fields, [said]):
+            return disagreement
         said |= fields
         lifted = _with(lifted, fields)
     target = _target(lifted)
@@ -168,6 +169,12 @@ def _clash(parameter: Parameter, stated: list[Mapping[str, Json]]) -> str:
     if any(low is not None and high is not None and low > high for low, high in limits):
         return "its bounds leave no value"
     return ""
+
+
+def _disagreement(fields: Mapping[str, Json], others: Iterable[Mapping[str, Json]]) -> str:
+    """Whether other fields of the same names hold other values; empty: none do."""
+    differs = any(name in other and other[name] != value for other in others for name, value in fields.items())
+    return "two phrases disagree" if differs else ""
 
 
 def _is_repeated(parameter: Parameter, phrase: Phrase) -> bool:

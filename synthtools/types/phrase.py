@@ -16,6 +16,8 @@ NO_FIELDS: Mapping[str, Json] = MappingProxyType({})
 
 HEDGED = "the phrase hedges"
 """The doubt about a phrase that says itself that it is none, or not always, a constraint."""
+ALTERNATIVE = "it names an alternative"
+"""The doubt about a phrase beside which another way to give the value stands."""
 
 LEAST = r"minimum|min\.?|at least|no less than|not less than|>=|≥"
 MOST = r"maximum|max\.?|at most|up to|no more than|not more than|<=|≤"
@@ -25,6 +27,11 @@ SIZE = (
     r"|(?<![\w.-])(?P<exact>\d+))[ -]"
 )
 """A count before its unit: `2-5 `, `at least 2 `, `up to 5 `, `5-`."""
+OPEN_SIZE = (
+    r"(?:,? (?:(?P<upward>or (?:more|longer)|minimum|min\b|at least|at minimum)"
+    r"|(?P<downward>or (?:fewer|less|shorter)|maximum|max\b|at most|at maximum)))?"
+)
+"""What may follow an exact count and its unit, and make it a least or a most: ` or more`, ` maximum`."""
 
 _HEDGE = re.compile(
     r"\b(?:e\.?g|typical(?:ly)?|usual(?:ly)?|recommend(?:ed)?|such as|for example|examples?|like|approx(?:imately)?"
@@ -32,6 +39,16 @@ _HEDGE = re.compile(
     re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"\([^()]*\)")
+_RARELY = r"unless|except|otherwise|depends|depending|varies"
+_RARE = re.compile(rf"\b(?:{_RARELY})\b", re.IGNORECASE)
+_SOMETIMES = re.compile(
+    rf"\b(?:{_RARELY}|if|when|for|per|each|every|during|in (?:the|most|some|summer|winter|spring|autumn)"
+    r"|on (?:\w+days?|weekends|holidays))\b",
+    re.IGNORECASE,
+)
+_OR = re.compile(r"\bor\b(?! (?:null|none|empty)\b)", re.IGNORECASE)
+_OR_THEN = re.compile(r"^\)?['\"]?(?:[ -][\w%-]+){0,2},? or\b(?! (?:null|none|empty)\b)", re.IGNORECASE)
+_SOMETIMES_THEN = re.compile(rf"^(?:[ -][\w%-]+){{0,2}},? {_SOMETIMES.pattern}", re.IGNORECASE)
 
 
 class Phrase(NamedTuple):
@@ -70,9 +87,44 @@ def hedges(text: str) -> bool:
     return bool(_HEDGE.search(text))
 
 
+def condition(text: str, match: re.Match[str], end: int, *, is_count: bool) -> str:
+    """Why a phrase may hold only at times, or be one of two ways; empty: it always holds.
+
+    Args:
+        text: The description.
+        match: The phrase.
+        end: Where what the phrase says of itself ends; its unit and what follows may tell of a condition.
+        is_count: Whether `for`, `per` and the like beside it, outside of brackets too, limit when it holds; a code or
+            a day is often said to be for something.
+    """
+    place, rest = around(text, match), text[end:]
+    if place.is_bracketed:
+        inside, _, after = rest.partition(")")
+        conditional = _SOMETIMES.search(place.before) or _SOMETIMES.search(inside) or _RARE.search(after)
+        alternative = _OR.search(inside) or _OR.search(place.before) or _OR_THEN.match(")" + after)
+    else:
+        conditional = _RARE.search(rest) or (is_count and _SOMETIMES_THEN.match(rest))
+        alternative = _OR_THEN.match(rest)
+    if conditional:
+        return "it may hold only at times"
+    return ALTERNATIVE if alternative else ""
+
+
+def odd_size(text: str, match: re.Match[str]) -> str:
+    """Why a match of `SIZE` and `OPEN_SIZE` may not be a text's or an array's own size; empty: it is."""
+    is_open = bool(match["upward"] or match["downward"])
+    if is_open and not match["exact"]:
+        return "its bounds are said in two ways"
+    place = around(text, match)
+    if match["exact"] and not is_open and place.is_bracketed and text[match.end() : match.end() + 1] not in ("", ")"):
+        return "something follows an exact count"
+    return condition(text, match, match.end(), is_count=True)
+
+
 def sizes(match: re.Match[str]) -> tuple[int | None, int | None]:
-    """The least and the most of a match of `SIZE`."""
+    """The least and the most of a match of `SIZE`, its unit and `OPEN_SIZE`."""
     if match["exact"]:
-        return int(match["exact"]), int(match["exact"])
+        exact = int(match["exact"])
+        return None if match["downward"] else exact, None if match["upward"] else exact
     low, high = match["low"] or match["least"], match["high"] or match["most"]
     return int(low) if low else None, int(high) if high else None
