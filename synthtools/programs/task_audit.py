@@ -105,8 +105,8 @@ class TaskAudit(Blocking):
 
     def _problems(self, request: str, env: AuditedEnv, turns: SolvedTurns) -> list[str]:
         """What is wrong with a merged request, in words for its writer."""
-        found = naturalness_problems(request, env.env.tools)
         calls = [turn.call for turn in turns.turns]
+        found = naturalness_problems(request, env.env.tools, calls)
         for stranger in strangers(request, calls, turns.initial_state, env.env.spare_records):
             found.append(f"Leave out {stranger}: it has nothing to do with this.")
         for turn in turns.turns:

@@ -198,8 +198,8 @@ class TaskGeneration(Blocking):
 
         Ids, numbers, days and choices have to be said; other words a judge may find said in another way.
         """
-        found = naturalness_problems(request, env.env.tools)
         call = chosen.call
+        found = naturalness_problems(request, env.env.tools, [call])
         if chosen.wanted is not None and not asks_for(request, chosen.wanted.words):
             found.append(f"Ask for the {chosen.wanted.words}.")
         for stranger in strangers(request, [call], env.env.initial_state, env.env.spare_records):

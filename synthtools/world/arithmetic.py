@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from synthtools.types import Parameter, Response
 from synthtools.types.record import Json
-from synthtools.world.spoken import SpokenText, number_of
+from synthtools.world.spoken import SpokenText
+from synthtools.world.spoken_numbers import number_of
 from synthtools.world.validators import is_date_time, is_day
 
 _MOST_GIVEN = 60

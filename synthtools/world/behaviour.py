@@ -41,6 +41,10 @@ _st_error = guard(_st_in["args"], _st_state, _st_in["now"])
 _st_out = {"error": _st_error, "state": _st_state}
 """
 
+_ALONE = """
+_st_out["args"] = _st_in["args"]
+"""
+
 _APPLY = """
 if _st_error is None:
     _st_out["response"] = apply(_st_in["args"], _st_state, _st_in["now"])
@@ -64,6 +68,8 @@ class Outcome(NamedTuple):
     """The slice of the state afterwards, whatever the guard said."""
     patch: Patch
     """How the state would change; not empty even where the guard refused the call, if the guard changed something."""
+    arguments: JsonObject | None = None
+    """What the guard left of the arguments, where it ran alone; None where it did not."""
 
 
 class Behaviour:
@@ -113,8 +119,9 @@ class Behaviour:
             "now": now,
             "ids": {name: list(_series(part[name], name, schemas.get(name))) for name in tool.writes},
         }
+        rest = _ALONE if guard_only else _APPLY if self.has_apply else ""
         text = sandbox.feed(
-            self.source + _PRELUDE + _GUARD + ("" if guard_only or not self.has_apply else _APPLY) + _ANSWER,
+            self.source + _PRELUDE + _GUARD + rest + _ANSWER,
             {"_st_payload": orjson.dumps(payload).decode()},
             limits,
         )
@@ -176,7 +183,7 @@ def _outcome(text: str, before: State, part: State) -> Outcome:
         raise SandboxError(f"the answer is beyond what JSON carries: {error}") from None
     error = answer["error"]
     if error is None:
-        return Outcome(200, None, answer.get("response"), state, patch)
+        return Outcome(200, None, answer.get("response"), state, patch, cast("JsonObject | None", answer.get("args")))
     if isinstance(error, dict):
         status, message = error.get("status_code"), error.get("message")
         if type(status) is int and isinstance(message, str):

@@ -8,7 +8,7 @@ import pydantic_monty
 from synthtools.errors import DataError, ReplayError
 from synthtools.types import AnswerValue, Certificate, CertificateCheck, KillCount, Task, ToolCall, Verdict
 from synthtools.types.canonical import CANONICAL_VERSION, content_hash
-from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.record import Json
 from synthtools.world.gate import Gate
 from synthtools.world.grounding import ground, scalars, ungrounded
 from synthtools.world.kills import BrokenSolutions
@@ -22,7 +22,7 @@ from synthtools.world.transitions import Transitions
 from synthtools.world.trials import Solution, Trials, plain
 from synthtools.world.verify import verify
 
-CERTIFIER_VERSION = "2"
+CERTIFIER_VERSION = "3"
 """Raised whenever a check of a certificate is added or changed: certificates made before then are stale."""
 
 _MOST_DETAIL = 300
@@ -105,7 +105,8 @@ class _Certifier:
         self._add("no_op_fails", _pass_of(doing_nothing))
         self._check_arguments(trials)
         self._add("no_leak", self._leak(trials))
-        self._add("natural", "; ".join(naturalness_problems(self._task.summary, base.tools)))
+        unnatural = naturalness_problems(self._task.summary, base.tools, self._task.gt_tool_calls)
+        self._add("natural", "; ".join(unnatural))
         if coded:
             broken = BrokenSolutions(trials)
             for name, problem in broken.checks():
@@ -160,14 +161,16 @@ class _Certifier:
         self._add("unambiguous", "; ".join(ambiguous_targets(self._task, self._request, responses, self._paraphrased)))
 
     def _leak(self, trials: Trials) -> str:
-        """The ids that the solution creates and the values that the answer must find, where the request gives them."""
-        initial = self._task.initial_state or {}
+        """The ids that the solution creates and the values that the answer must find, where the request gives them.
+
+        Ids that the caller chooses are said on purpose, and a bare number is no id where it was said as something else.
+        """
+        chosen = trials.gold_run.chosen_ids
         created = [
             record_id
-            for name, records in trials.gold.state.items()
-            if isinstance(records, dict)
-            for record_id in records
-            if record_id not in _records(initial, name)
+            for name, record_id, arguments in trials.gold_run.created_by()
+            if record_id not in chosen.get(name, ())
+            and (any(map(str.isalpha, record_id)) or record_id not in arguments)
         ]
         answers = [scalar for value in self._expected for scalar in scalars(value.value) if _is_telling(scalar)]
         leaked = [value for value in (*created, *answers) if self._request.mention(value) is not None]
@@ -282,11 +285,6 @@ def _is_telling(value: Json) -> bool:
     if isinstance(value, list):
         return bool(value) and all(map(_is_telling, value))
     return isinstance(value, str) and len(value) >= 3
-
-
-def _records(state: State, name: str) -> JsonObject:
-    records = state.get(name)
-    return records if isinstance(records, dict) else {}
 
 
 def _pass_of(verdict: Verdict) -> str:

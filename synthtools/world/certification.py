@@ -105,8 +105,11 @@ class _Certifier:
             self._try(
                 lambda example=example, guard_only=guard_only: check_example(subject, example, guard_only=guard_only)
             )
-        runs = self._run_draws(draws, seed)
+        runs = self._run_draws(draws, seed, self._worked(examples))
         self._check_runs(runs, seed)
+        if not subject.behaviour.has_apply:
+            message = "define apply(args, state, now) -> response: without it the code decides errors only"
+            self._add(Failed("apply", "no_apply", message).failure)
         certified = not self._failures and subject.behaviour.has_apply
         fields, outputs = observations.clock_derived(subject, runs) if certified else ((), ())
         return Certification(
@@ -144,7 +147,15 @@ class _Certifier:
         if failure.property not in {known.property for known in self._failures}:
             self._failures.append(failure)
 
-    def _run_draws(self, draws: int, seed: int) -> list[DrawnRun]:
+    def _worked(self, examples: Sequence[Example]) -> list[tuple[JsonObject, State]]:
+        """The calls of the examples, where what they do not say of the state can be filled up from the given one."""
+        subject = self._subject
+        calls = [
+            (example.arguments(subject.tool), {**subject.state, **copy_state(example.before)}) for example in examples
+        ]
+        return [(arguments, before) for arguments, before in calls if not subject.schema.problems(before)]
+
+    def _run_draws(self, draws: int, seed: int, worked: Sequence[tuple[JsonObject, State]]) -> list[DrawnRun]:
         subject = self._subject
         runs: list[DrawnRun] = []
         if self._is_enough("guard"):
@@ -157,6 +168,7 @@ class _Certifier:
             draws=draws,
             seed=seed,
             constants=[*numbers_in(subject.behaviour), *numbers_in(self._second)],
+            worked=worked,
         )
         for arguments, before in calls:
             run = self._run_call(arguments, before)
@@ -197,7 +209,12 @@ class _Certifier:
         self._try(lambda: properties.some_success(subject, runs))
         if not self._guard_stands:
             return
-        for check in (properties.guard_changes_nothing, properties.repeatable, properties.order_free):
+        for check in (
+            properties.unknown_ids_refused,
+            properties.guard_changes_nothing,
+            properties.repeatable,
+            properties.order_free,
+        ):
             self._try(lambda check=check: check(subject, runs))
         if not self._failures and subject.behaviour.has_apply:
             self._try(lambda: properties.changes_state(subject, runs))

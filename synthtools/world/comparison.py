@@ -1,6 +1,6 @@
 """Whether two states are the same: type-strict, by the policy of each field, up to a renaming of generated ids."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -8,10 +8,14 @@ import orjson
 from synthtools.types import Collection, VerifyPolicy
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.types.verdict import FieldRule
+from synthtools.world.pairing import Created, Side, created, pairings, rename_within
 from synthtools.world.patch import pointer, same
 
 _MOST_PAIRINGS = 2000
 """Pairings of generated ids that are tried before the best so far is taken."""
+
+ChosenIds = Callable[[], Mapping[str, frozenset[str]]]
+"""Gives the ids of new records, by collection, that callers choose."""
 
 _MOST_SHOWN = 1000
 """Most characters of a value in words: a judge may have to weigh whole texts."""
@@ -48,12 +52,19 @@ class Comparison:
         policy: The rule of each field, by `collection.field`.
         collections: Which fields are prose.
         clock_fields: Fields whose values derive from the clock, as `collection.field`.
+        chosen_ids: Gives the new ids that are compared as they are; asked only where states differ.
     """
 
     def __init__(
-        self, policy: VerifyPolicy, collections: Sequence[Collection] = (), *, clock_fields: Iterable[str] = ()
+        self,
+        policy: VerifyPolicy,
+        collections: Sequence[Collection] = (),
+        *,
+        clock_fields: Iterable[str] = (),
+        chosen_ids: ChosenIds = dict,
     ) -> None:
         self._policy = policy
+        self._chosen_ids = chosen_ids
         prose = (
             f"{collection.name}.{name}"
             for collection in collections
@@ -74,8 +85,13 @@ class Comparison:
         best = list(self._diff(expected, actual)), dict[str, str]()
         if not best[0]:
             return best
-        wanted, made = _created(initial, expected), _created(initial, actual)
-        for count, renaming in enumerate(_pairings(wanted, made)):
+        wanted, made = created(initial, expected), created(initial, actual)
+        if not any(name in wanted for name in made):
+            return best
+        chosen = self._chosen_ids()
+        wanted, made = created(initial, expected, chosen), created(initial, actual, chosen)
+        sides = Side(expected, wanted), Side(actual, made)
+        for count, renaming in enumerate(pairings(initial, *sides, self._content, self._unlikeness)):
             if count >= _MOST_PAIRINGS:
                 break
             found = list(self._diff(expected, rename(actual, renaming, made)))
@@ -115,6 +131,20 @@ class Comparison:
                     place = path + pointer(field)
                     yield Difference(place, left.get(field), right.get(field), "changed", rule == "judge")
 
+    def _content(self, name: str, record: Json) -> Json:
+        """What counts of a record: sets in one order, ignored fields left out."""
+        if not isinstance(record, dict):
+            return record
+        rules = {field: self._rule(f"{name}.{field}") for field in record}
+        return {
+            field: sorted(value, key=orjson.dumps) if rules[field] == "set" and isinstance(value, list) else value
+            for field, value in record.items()
+            if rules[field] != "ignore"
+        }
+
+    def _unlikeness(self, name: str, expected: Json, actual: Json) -> tuple[int, int]:
+        return _weight(list(self._diff_records(name, {"": expected}, {"": actual})))
+
     def _rule(self, field: str) -> FieldRule:
         return self._policy.fields.get(field, "ignore" if field in self._left_out else "exact")
 
@@ -130,7 +160,7 @@ class Comparison:
         return same(left[key], right[key])
 
 
-def rename(state: State, renaming: Mapping[str, str], made: Mapping[str, Sequence[str]]) -> State:
+def rename(state: State, renaming: Mapping[str, str], made: Created) -> State:
     """The state with generated ids replaced, as keys and wherever a whole string is one of them."""
     if not renaming:
         return state
@@ -154,69 +184,6 @@ def close(left: Json, right: Json, tolerance: float) -> bool:
     if isinstance(left, int | float) and isinstance(right, int | float):
         return abs(left - right) <= tolerance
     return same(left, right)
-
-
-def _created(initial: State, state: State) -> dict[str, list[str]]:
-    created: dict[str, list[str]] = {}
-    for name, records in state.items():
-        before = initial.get(name, {})
-        if isinstance(records, dict) and isinstance(before, dict):
-            new = [record_id for record_id in records if record_id not in before]
-            if new:
-                created[name] = new
-    return created
-
-
-def _pairings(wanted: Mapping[str, list[str]], made: Mapping[str, list[str]]) -> Iterator[dict[str, str]]:
-    """One-to-one maps from made ids to wanted ones, by collection; ids left over keep a name of their own."""
-    names = [name for name in made if name in wanted]
-
-    def extend(index: int, so_far: dict[str, str]) -> Iterator[dict[str, str]]:
-        if index == len(names):
-            yield _without_clashes(so_far, made)
-            return
-        name = names[index]
-        for pairs in _match(made[name], wanted[name]):
-            yield from extend(index + 1, {**so_far, **pairs})
-
-    yield from extend(0, {})
-
-
-def _match(made: list[str], wanted: list[str]) -> Iterator[dict[str, str]]:
-    """Ways to give each made id a wanted one, as long as there are any; those that keep their name first."""
-    if not made or not wanted:
-        yield {}
-        return
-    first, rest = made[0], made[1:]
-    for target in sorted(wanted, key=lambda record_id: record_id != first):
-        for pairs in _match(rest, [record_id for record_id in wanted if record_id != target]):
-            yield {first: target, **pairs}
-    if len(made) > len(wanted):
-        for pairs in _match(rest, wanted):
-            yield pairs
-
-
-def _without_clashes(renaming: dict[str, str], made: Mapping[str, list[str]]) -> dict[str, str]:
-    """Ids that are not renamed step aside where another one takes their name."""
-    targets = set(renaming.values())
-    aside = {
-        record_id: f"{record_id} (extra)"
-        for ids in made.values()
-        for record_id in ids
-        if record_id not in renaming and record_id in targets
-    }
-    return {**renaming, **aside}
-
-
-def rename_within(value: Json, renaming: Mapping[str, str]) -> Json:
-    """A value with generated ids replaced wherever a whole string is one of them."""
-    if isinstance(value, str):
-        return renaming.get(value, value)
-    if isinstance(value, list):
-        return [rename_within(item, renaming) for item in value]
-    if isinstance(value, dict):
-        return {key: rename_within(item, renaming) for key, item in value.items()}
-    return value
 
 
 def _same_set(left: Json, right: Json) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 MAX_SOURCE = 20_000
 """Longest source of a behaviour, in characters."""
 
-MODULES = frozenset({"json", "re", "math", "datetime", "copy", "typing"})
+MODULES = frozenset({"json", "re", "math", "datetime", "copy", "typing", "collections", "decimal"})
 """What a behaviour may import."""
 
 ENTRY_POINTS = ("guard", "apply")
@@ -51,6 +51,7 @@ _MUTATORS = frozenset(
 )
 _ORDERED_READERS = frozenset(
     {"list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed", "str", "repr", "dict"}
+    | {"Counter", "deque"}
 )
 
 

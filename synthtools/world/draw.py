@@ -6,21 +6,27 @@ Equal inputs give equal draws in every process: the only source of chance is a `
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from synthtools.types import Collection, Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
 from synthtools.types.dates import is_date_time, is_day
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import check, fill
+from synthtools.world.held import Held, akin, collection_of, held_values, singular, words_of
 from synthtools.world.ids import id_series
 from synthtools.world.pattern import draw_matching
 from synthtools.world.validators import compile_schema
 
 _TEXTS = ("alpha", "Blue Lake", "Sam Carter", "second try", "north wing", "R2")
 _TRIES = 8
+_DAY = Parameter(type="string", format="date")
+_DAY_WORDS = frozenset({"date", "day", "since", "until", "start", "end", "when", "due", "deadline"})
 _DEFAULT_NOW = "2026-01-15T09:00:00Z"
+
+_Scalar = TypeVar("_Scalar", str, int | float)
 
 
 class _Chances(NamedTuple):
@@ -30,10 +36,13 @@ class _Chances(NamedTuple):
     boundary: float
     optional: float
     anchor: float
+    elsewhere: float
+    """How often a value of a parameter whose name no field has comes from any field or id of the tool's collections."""
 
 
-_PROBE = _Chances(unknown_id=0.2, boundary=0.4, optional=0.5, anchor=0.6)
-_VALID = _Chances(unknown_id=0.0, boundary=0.0, optional=0.25, anchor=0.5)
+_PROBE = _Chances(unknown_id=0.2, boundary=0.4, optional=0.5, anchor=0.6, elsewhere=0.6)
+_VALID = _Chances(unknown_id=0.0, boundary=0.0, optional=0.25, anchor=0.5, elsewhere=0.0)
+_OTHER = _VALID._replace(elsewhere=0.6)
 
 
 def draw_arguments(
@@ -49,6 +58,7 @@ def draw_arguments(
 
     References draw existing ids four times in five, else an unknown one. In two of five draws numbers, dates, lengths
     and arrays lie on a bound: their own, or one off a value in the records that the call names; dates also about `now`.
+    Where no field has a parameter's name, three values in five come from any id or field of the tool's collections.
     Each choice of an enum comes as often as the others. Optional parameters are given in half of the draws; some draws
     give all of them, some none.
     """
@@ -85,7 +95,7 @@ def draw_other_values(
     drawer = Drawer(tool, state, collections, f"other:{name}:{seed}")
     found: list[Json] = []
     for attempt in range(n * 6):
-        chances = _VALID if attempt < n * 3 else _PROBE
+        chances = _OTHER if attempt < n * 3 else _PROBE
         drawn = drawer.value(name, tool.parameters[name], chances)
         if drawn is None or any(same_json(drawn, known) for known in (value, *found)):
             continue
@@ -110,6 +120,7 @@ class Drawer:
     ) -> None:
         self._tool = tool
         self._rng = random.Random(f"{tool.name}:{seed}")
+        self._state = state
         self._records = {name: records for name, records in state.items() if isinstance(records, dict)}
         self._schemas = {collection.name: collection for collection in collections}
         self._pool = pool or {}
@@ -117,6 +128,7 @@ class Drawer:
         self._anchor: JsonObject = {}
         self._named: list[Json] = []
         self._bags: dict[str, list[Json]] = {}
+        self._targets: dict[str, str | None] = {}
         # References come first: what their records hold is what the other values should lie close to.
         self._order = sorted(tool.parameters, key=lambda name: self._target(name, tool.parameters[name]) is None)
 
@@ -161,6 +173,11 @@ class Drawer:
         target = self._target(name, parameter)
         if parameter.type == "string" and target is not None:
             return self._draw_id(target, chances)
+        is_scalar = parameter.type in ("integer", "number", "string")
+        if is_scalar and not self._known(name) and rng.random() < chances.elsewhere:
+            value = self._draw_elsewhere(name, parameter, chances)
+            if value is not None:
+                return value
         match parameter.type:
             case "boolean":
                 return rng.random() < 0.5
@@ -175,7 +192,20 @@ class Drawer:
 
     def _target(self, name: str, parameter: Parameter) -> str | None:
         """The collection whose ids a parameter takes."""
-        return parameter.references or self._collection_of(name)
+        if parameter.references:
+            return parameter.references
+        if name not in self._targets:
+            self._targets[name] = self._collection_of(name) or self._referred(name)
+        return self._targets[name]
+
+    def _referred(self, name: str) -> str | None:
+        """The collection of which each value that fields of a parameter's name have is an id."""
+        known = self._known(name)
+        for collection in (*self._tool.reads, *self._tool.writes):
+            records = self._records.get(collection, {})
+            if known and all(isinstance(value, str) and value in records for value in known):
+                return collection
+        return None
 
     def _from_bag(self, name: str, options: Sequence[Json]) -> Json:
         """One option after another in a shuffled order, so that a few draws have them all."""
@@ -223,14 +253,7 @@ class Drawer:
                 self._add_record(anchor, target, value, depth + 1)
 
     def _collection_of(self, name: str) -> str | None:
-        """The collection whose ids a parameter takes, by its name: `order_id`, `order_ids` or `order`."""
-        for suffix in ("_ids", "_id", ""):
-            if name.endswith(suffix):
-                stem = name.removesuffix(suffix)
-                for collection in self._records:
-                    if stem and (stem == singular(collection) or stem.endswith("_" + singular(collection))):
-                        return collection
-        return None
+        return collection_of(name, self._records)
 
     def _draw_id(self, collection: str, chances: _Chances) -> Json:
         ids = list(self._records.get(collection, ()))
@@ -252,6 +275,38 @@ class Drawer:
             if found:
                 return found
         return []
+
+    @cached_property
+    def _held(self) -> list[Held]:
+        return held_values(self._state, (*self._tool.reads, *self._tool.writes))
+
+    def _draw_elsewhere(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
+        """A value that the tool's collections hold, or one beside it: of a field with a like name, or of any."""
+        rng = self._rng
+        if parameter.type != "string":
+            numbers = self._chosen(name, [(held, _whole_numbers(held.values, parameter)) for held in self._held])
+            beside = [number + step for number in numbers[:1] for step in (0, 0, -1, 1)]
+            return rng.choice([*beside, max(numbers) + 1]) if numbers else None
+        if parameter.format:
+            dates = _dates(value for held in self._held for value in held.values)
+            return self._draw_date(parameter, dates, chances) if dates else None
+        if rng.random() < (0.5 if words_of(name) & _DAY_WORDS else 0.1):
+            return self._draw_date(_DAY, [self._now[:10]], chances)
+        texts = self._chosen(
+            name, [(held, [value for value in held.values if isinstance(value, str)]) for held in self._held]
+        )
+        return texts[0] if texts else None
+
+    def _chosen(self, name: str, pools: Sequence[tuple[Held, list[_Scalar]]]) -> list[_Scalar]:
+        """The values of one of the pools in any order, mostly of one with a like name; empty where none has any."""
+        filled = [(held, values) for held, values in pools if values]
+        like = akin(name, [held for held, _ in filled])
+        if like and self._rng.random() < 0.7:
+            filled = [(held, values) for held, values in filled if held in like]
+        if not filled:
+            return []
+        _, values = self._rng.choice(filled)
+        return self._rng.sample(values, len(values))
 
     def _draw_number(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
         rng = self._rng
@@ -335,16 +390,11 @@ def _numbers(values: Iterable[Json], parameter: Parameter) -> list[int | float]:
     ]
 
 
+def _whole_numbers(values: Iterable[Json], parameter: Parameter) -> list[int | float]:
+    """The numbers among some values, without their decimals for a parameter that takes none."""
+    whole = parameter.type == "integer"
+    return _numbers([int(value) if whole and isinstance(value, float) else value for value in values], parameter)
+
+
 def _dates(values: Iterable[Json]) -> list[str]:
     return [value for value in values if isinstance(value, str) and (is_day(value) or is_date_time(value))]
-
-
-def singular(plural: str) -> str:
-    """The singular of a collection's name: `categories` -> `category`, `boxes` -> `box`, `orders` -> `order`."""
-    if plural.endswith("ies") and len(plural) > 4:
-        return plural[:-3] + "y"
-    if plural.endswith(("sses", "shes", "ches", "xes", "zes")):
-        return plural[:-2]
-    if plural.endswith("s") and not plural.endswith("ss"):
-        return plural[:-1]
-    return plural

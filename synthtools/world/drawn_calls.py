@@ -26,10 +26,10 @@ _MOST_EDGES = 10
 class DrawnCalls:
     """Calls by a seed: on the given state, on what calls before them made of it, and on states without records.
 
-    Every second call goes on from where the last one of its chain led, and every tenth meets empty collections. Then
-    some successful calls are made once more with an argument on the edge of what their records hold, and some that
-    changed the state several times in a row. Whoever makes the calls tells after each where it led (`led_to`); a call
-    without a word is taken to have failed.
+    Worked calls come first. Of the drawn ones every second goes on from where the last one of its chain led, and every
+    tenth meets empty collections. Then some successful calls are made once more with an argument on the edge of what
+    their records hold, and some that changed the state several times in a row. Whoever makes the calls tells after each
+    where it led (`led_to`); a call without a word is taken to have failed.
 
     Args:
         tool: The tool.
@@ -39,6 +39,7 @@ class DrawnCalls:
         draws: Drawn calls, those that follow from them apart.
         seed: Equal seeds give equal draws.
         constants: Numbers that the tool's code compares with.
+        worked: Calls that are known, with the states that they are made in.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class DrawnCalls:
         draws: int,
         seed: int,
         constants: Sequence[Json] = (),
+        worked: Sequence[tuple[JsonObject, State]] = (),
     ) -> None:
+        self._worked = worked
         self._tool = tool
         self._given = state
         self._now = now
@@ -65,6 +68,7 @@ class DrawnCalls:
         bare = states_without(self._given, (*self._tool.reads, *self._tool.writes))
         repeated: list[JsonObject] = []
         varied: list[JsonObject] = []
+        yield from self._worked
         for index, arguments in enumerate(self._drawn):
             if index % _CHAIN == 0:
                 chain = self._given
@@ -111,7 +115,7 @@ class DrawnCalls:
 
 def states_without(state: State, names: Iterable[str]) -> list[State]:
     """The state without any record, and without those of one of the named collections and those that refer to them."""
-    nothing: State = {name: {} for name in state}
+    nothing: State = {name: _emptied(records) for name, records in state.items()}
     found = [nothing]
     for name in dict.fromkeys(names):
         if name not in state:
@@ -120,8 +124,15 @@ def states_without(state: State, names: Iterable[str]) -> list[State]:
         while more := [other for other in state if other not in gone and any(_refers(state, other, to) for to in gone)]:
             gone.update(more)
         if len(gone) < len(state):
-            found.append({other: {} if other in gone else records for other, records in state.items()})
+            found.append({other: _emptied(held) if other in gone else held for other, held in state.items()})
     return found
+
+
+def _emptied(records: Json) -> Json:
+    """A collection without its records; a setting, which has none, stays."""
+    if isinstance(records, list):
+        return []
+    return {} if isinstance(records, dict) else records
 
 
 def _refers(state: State, name: str, target: str) -> bool:

@@ -7,7 +7,8 @@ import orjson
 
 from synthtools.types import Collection, Parameter, Tool, VerifyPolicy
 from synthtools.types.record import Json, JsonObject, State
-from synthtools.world.comparison import Comparison, rename_within
+from synthtools.world.comparison import Comparison
+from synthtools.world.pairing import rename_within
 from synthtools.world.patch import pointer_steps, same
 
 

@@ -1,8 +1,11 @@
 """Worked examples: calls whose right outcome is known."""
 
-from synthtools.types import ToolCall
+from collections.abc import Iterator
+
+from synthtools.types import Tool, ToolCall
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.world.behaviour import Outcome
+from synthtools.world.comparison import rename_within
 from synthtools.world.equivalence import Ending
 from synthtools.world.gate import fill
 from synthtools.world.property_failure import Failed, Part, excerpt, short
@@ -25,11 +28,15 @@ class Example(Record):
     after: State | None = None
     """The collections afterwards; those not named and None are not compared. An error leaves all as it was."""
 
+    def arguments(self, tool: Tool) -> JsonObject:
+        """The arguments with the tool's defaults filled in."""
+        return fill(tool, ToolCall(name=tool.name, arguments=self.args))
+
 
 def check_example(subject: Subject, example: Example, *, guard_only: bool = False) -> None:
     """Whether an example comes out as it should, or the guard alone. Raises: Failed (`example`, `no_crash`)."""
     before = copy_state(example.before)
-    arguments = fill(subject.tool, ToolCall(name=subject.tool.name, arguments=example.args))
+    arguments = example.arguments(subject.tool)
     outcome = subject.run_well(arguments, before, guard_only=guard_only)
     if outcome.status_code != example.status:
         came = f"{outcome.status_code} {outcome.message}" if outcome.message is not None else "None (success)"
@@ -45,6 +52,8 @@ def _check_ending(subject: Subject, example: Example, before: State, outcome: Ou
     names = [name for name in outcome.state if after is not None and name in after]
     expected = slice_of(after or {}, names)
     data = None if example.response is None else outcome.data
+    if after is None and data is not None:
+        data = rename_within(data, _renaming(example, outcome))
     response = None if refused else example.response
     found = subject.equivalence.unlike(
         slice_of(before, names), Ending(response, expected), Ending(data, slice_of(outcome.state, names))
@@ -62,3 +71,38 @@ def _check_ending(subject: Subject, example: Example, before: State, outcome: Ou
         left, wanted = excerpt(outcome.state, path), excerpt(expected, path)
         message = f"{part} left state{path} = {short(left, 90)}; expected {short(wanted, 90)}"
     raise Failed(part, "example", message, example.args)
+
+
+def _renaming(example: Example, outcome: Outcome) -> dict[str, str]:
+    """The created ids that an answer names, each with the new one that stands at its place in the example's answer.
+
+    An id that the caller chose is no created one.
+    """
+    created: set[str] = set()
+    known: set[str] = set()
+    for name, records in outcome.state.items():
+        before = example.before.get(name, {})
+        if isinstance(records, dict) and isinstance(before, dict):
+            known.update(before)
+            created.update(records.keys() - before.keys())
+    created -= {value for value in example.args.values() if isinstance(value, str)}
+    renaming: dict[str, str] = {}
+    for said, wanted in _strings(outcome.data, example.response):
+        if said in created and said not in renaming and wanted not in known and wanted not in renaming.values():
+            renaming[said] = wanted
+    return renaming
+
+
+def _strings(left: Json, right: Json) -> Iterator[tuple[str, str]]:
+    """The strings that stand at the same places of two values."""
+    match left, right:
+        case str(), str():
+            yield left, right
+        case dict(), dict():
+            for key in [key for key in left if key in right]:
+                yield from _strings(left[key], right[key])
+        case list(), list():
+            for one, other in zip(left, right, strict=False):
+                yield from _strings(one, other)
+        case _:
+            pass

@@ -15,6 +15,10 @@ from synthtools.world.spoken import SpokenText
 _TEXT = Parameter(type="string")
 _CENTS = re.compile(r"\b(?:cents?|minor units?|pence)\b")
 
+_UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400, "weeks": 604_800}
+_OF_DAYS = frozenset({"day", "month", "year"})
+_HOURS = frozenset({"start", "end", "from", "to", "until", "opens", "closes", "opening", "closing", "begins", "ends"})
+
 
 def ground(
     tool: Tool, call: ToolCall, request: str, earlier: Sequence[Response] = (), now: str | None = None
@@ -81,7 +85,7 @@ def _reckon(name: str, value: Json, parameter: Parameter, text: SpokenText, earl
 def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> str | None:
     """How a request says the value of a parameter; a flag counts as said where its name is."""
     if isinstance(value, bool):
-        return text.mentions_words(name)
+        return text.flag(name, value)
     if isinstance(value, list) and parameter.items is not None and value:
         quotes = [mention(text, name, item, parameter.items) for item in value]
         found = [quote for quote in quotes if quote is not None]
@@ -90,7 +94,36 @@ def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> s
     if quote is not None and _counts_cents(name, parameter) and text.is_money(quote):
         taken_as_it_is = any(said == quote and number == value for number, said, _ in text.numbers)
         return None if taken_as_it_is else quote  # $25 are not 25 cents
+    if isinstance(value, int | float):
+        unit = _unit(name, parameter)
+        if unit is not None and (quote is None or text.is_only_in_lengths(quote)):
+            return next((said for seconds, said in text.lengths if abs(seconds - value * unit) < 1e-6), None)
+        return _by_name(text, name, value) if quote is None else quote
     return quote
+
+
+def _by_name(text: SpokenText, name: str, value: float) -> str | None:
+    """How a request says a number that only the parameter's name makes sense of: an hour, a day, a place."""
+    words = _words(name)
+    if not isinstance(value, int) or value < 0:
+        return None
+    if not _OF_DAYS.isdisjoint(words) and value in text.parts_of_days:
+        return str(value)
+    if value < 24 and ("hour" in words or (words and words[-1] in _HOURS)):
+        return text.hour(value)
+    nouns = [word for word in words if word not in ("number", "no", "index", "position")]
+    return text.place(value, nouns[-1]) if nouns and 0 < value < 40 and len(nouns[-1]) > 2 else None
+
+
+def _unit(name: str, parameter: Parameter) -> int | None:
+    """The seconds in the unit of time that a parameter counts; None where it does not say that it counts one."""
+    words, described = _words(name), parameter.description.casefold()
+    units = (unit for unit in _UNITS if unit in words or re.search(rf"\bin {unit}\b", described))
+    return _UNITS.get(next(units, ""))
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())
 
 
 def _in_minor_units(name: str, parameter: Parameter) -> bool:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from synthtools.types import KillCount
+from synthtools.types import KillCount, ToolCall
+from synthtools.world.grounding import mention
 from synthtools.world.patch import same
+from synthtools.world.spoken import SpokenText
 from synthtools.world.trials import Fate, Trials
 from synthtools.world.variants import (
     Kind,
@@ -31,6 +33,7 @@ class BrokenSolutions:
     def __init__(self, trials: Trials) -> None:
         self._trials = trials
         self._fates: Counter[tuple[str, str]] = Counter()
+        self._request = SpokenText(trials.task.summary, trials.base.now)
 
     def checks(self) -> Iterator[tuple[str, str]]:
         """The name of each check of a certificate, with what speaks against it; empty where it holds."""
@@ -68,7 +71,10 @@ class BrokenSolutions:
         return found
 
     def _idle_arguments(self, variants: Sequence[Variant]) -> str:
-        """The arguments of reading calls of which no other value changes what the call answers."""
+        """The arguments of reading calls of which no other value changes what the call answers.
+
+        One that a call could leave out and the request says is no fault: at most five, where there is one.
+        """
         changing: dict[tuple[int, str], bool] = {}
         for variant in variants:
             assert variant.call is not None and variant.parameter is not None
@@ -79,8 +85,16 @@ class BrokenSolutions:
             expected = self._trials.gold.calls[variant.call][1]
             changing[key] = came.status_code != expected.status_code or not same(came.data, expected.data)
         calls = self._trials.task.gt_tool_calls
-        idle = [f"{calls[index].name}.{name}" for (index, name), any_ in changing.items() if not any_]
+        idle = [
+            f"{calls[index].name}.{name}"
+            for (index, name), any_ in changing.items()
+            if not any_ and not self._said_in_passing(calls[index], name)
+        ]
         return f"makes no difference: {', '.join(idle)}" if idle else ""
+
+    def _said_in_passing(self, call: ToolCall, name: str) -> bool:
+        parameter = next(tool for tool in self._trials.base.tools if tool.name == call.name).parameters[name]
+        return not parameter.required and mention(self._request, name, call.arguments[name], parameter) is not None
 
 
 def _passing(fates: Iterable[tuple[Variant, Fate]], *, needless: bool = False) -> str:

@@ -1,11 +1,15 @@
 """Whether a request reads like a person's: no names of tools or parameters, no code, and a wish instead of a report."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from synthtools.types import Tool
+from synthtools.types import Parameter, Tool, ToolCall
+from synthtools.types.record import Json
 
-_SNAKE = re.compile(r"(?<![\w@./-])[A-Za-z]+(?:_[A-Za-z]+)+(?![\w@])")
+_SNAKE = re.compile(r"(?<![\w@./-])[A-Za-z]+(?:_[A-Za-z]+)+(?![\w@]|\.[a-z])")
+_LINK = re.compile(r"\b(?:https?://|www\.)[^\s\"'<>]+[\w/]")
+_QUOTED = re.compile(r"(?<!\w)\"[^\"\s]+\s[^\"]*\"|“[^”\s]+\s[^”]*”|(?<!\w)'[^'\s]+\s(?:[^']|(?<=\w)'(?=\w))*'(?!\w)")
+"""A quoted text of several words: a word alone may be a name from code."""
 _ASSIGNMENT = re.compile(r"\b[A-Za-z]\w*\s?={1,2}\s?[\w'\"\[{]")
 _CALL = re.compile(r"\b[A-Za-z_]\w+\((?!s\)|es\)|ies\)|n\)|r\))[^)]*\)")
 _JSON = re.compile(r"[{}]|\[\s*[\"'\[{]|\"\s*:\s*[\"\d\[{tfn]")
@@ -14,6 +18,7 @@ _DONE = re.compile(
     r"\b(?:has|have) (?:now )?been (?:updated|changed|set|marked|moved|cancelled|renamed|rescheduled|added|deleted)\b",
     re.IGNORECASE,
 )
+_AMISS = re.compile(r"\b(?:by mistake|by accident|accidentally|wrongly|in error|without (?:my|our))\b", re.IGNORECASE)
 _ASKS = re.compile(
     r"\?|\b(?:please|can you|could you|would you|will you|want|need|like|tell|check|note|what|which|when|whether|if)\b",
     re.IGNORECASE,
@@ -21,15 +26,52 @@ _ASKS = re.compile(
 _TALK = re.compile(r"\b(?:tool call|function call|api call|json|endpoint)s?\b", re.IGNORECASE)
 
 
-def problems(text: str, tools: Iterable[Tool] = ()) -> list[str]:
+def problems(text: str, tools: Sequence[Tool] = (), calls: Iterable[ToolCall] = ()) -> list[str]:
     """What in a request no person would write, one line each, told to the model that wrote it; empty where all is well.
 
     Values such as ids (`ORD-1`) and ordinary words that happen to be names of parameters (`date`) are fine.
+
+    Args:
+        text: The request.
+        tools: The tools, whose names and parameters must not be in it.
+        calls: The calls that it asks for: their texts are values, however they look.
     """
     if not text.strip():
         return ["the request is empty"]
-    found = [*_names(text, tools), *_code(text), *_told(text)]
+    values = _values(tools, calls)
+    plain = _without(_LINK.sub("x", text), values)
+    found = [*_names(plain, tools), *_code(_QUOTED.sub("'x'", plain)), *_told(text, values)]
     return list(dict.fromkeys(found))
+
+
+def _values(tools: Sequence[Tool], calls: Iterable[ToolCall]) -> list[str]:
+    """The texts in the arguments of calls, the longest first; a choice is no text of the user's."""
+    parameters = {tool.name: tool.parameters for tool in tools}
+    found = {
+        text
+        for call in calls
+        for name, value in call.arguments.items()
+        for text in _texts(value, parameters.get(call.name, {}).get(name))
+    }
+    return sorted(found, key=lambda text: (-len(text), text))
+
+
+def _texts(value: Json, parameter: Parameter | None) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item, parameter.items if parameter else None)
+    elif isinstance(value, dict):
+        inner = (parameter.properties if parameter else None) or {}
+        for name, item in value.items():
+            yield from _texts(item, inner.get(name))
+    elif isinstance(value, str) and len(value) > 1 and not (parameter and parameter.enum):
+        yield value
+
+
+def _without(text: str, values: Iterable[str]) -> str:
+    for value in values:
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "x", text, flags=re.IGNORECASE)
+    return text
 
 
 def _names(text: str, tools: Iterable[Tool]) -> Iterator[str]:
@@ -57,11 +99,18 @@ def _code(text: str) -> Iterator[str]:
         yield "it has backticks: write plain sentences"
 
 
-def _told(text: str) -> Iterator[str]:
-    """Sentences that tell what should be done as if it were done, and ask for nothing."""
-    for sentence in re.split(r"(?<=[.!?])\s+", text):
+def _told(text: str, values: Sequence[str]) -> Iterator[str]:
+    """Sentences that tell what should be done as if it were done, and ask for nothing.
+
+    What went before (`my flight has been moved`) may be told where another sentence asks and this one has no value.
+    """
+    sentences = re.split(r"(?<=[.!?])\s+", text)
+    for index, sentence in enumerate(sentences):
         done = _DONE.search(sentence)
-        if done and not _ASKS.search(sentence[: done.start()]):
+        if not done or _ASKS.search(sentence[: done.start()]) or _AMISS.search(sentence, done.end()):
+            continue
+        asked_elsewhere = any(_ASKS.search(other) for other in (*sentences[:index], *sentences[index + 1 :]))
+        if not asked_elsewhere or _without(sentence, values) != sentence:
             yield f"{done.group()!r} tells of it as done: ask for it, begin with please"
 
 

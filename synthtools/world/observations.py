@@ -7,10 +7,12 @@ from synthtools.errors import SandboxError
 from synthtools.types.dates import is_date_time, is_day
 from synthtools.types.record import JsonObject, State
 from synthtools.world.patch import pointer_steps, same
+from synthtools.world.properties import spread
 from synthtools.world.subject import DrawnRun, Subject
 
 _CLOCKED = 12
 _READING = 8
+_REFUSED = 3
 _LATER = timedelta(days=1, hours=1, minutes=1, seconds=1)
 """Moves every part of a time, and as few rules on dates as can be."""
 
@@ -59,7 +61,11 @@ def idle_writes(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[str, ...]:
 def idle_reads(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[str, ...]:
     """The collections in `reads` whose records made no difference to a drawn call: other ones, fewer or none."""
     by_success = sorted(runs, key=lambda run: not run.succeeded)
-    sample = [*by_success[:_READING], *by_success[-2:]]
+    refused: dict[int, list[DrawnRun]] = {}
+    for run in runs:
+        if not run.passed:
+            refused.setdefault(run.outcome.status_code, []).append(run)
+    sample = [*by_success[:_READING], *(run for same_code in refused.values() for run in spread(same_code, _REFUSED))]
     names = [name for name in subject.tool.reads if name not in subject.tool.writes]
     return tuple(name for name in names if not any(_matters(subject, run, name) for run in sample))
 

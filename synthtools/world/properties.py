@@ -4,6 +4,7 @@ Each check raises `Failed` with the case that shows a fault, and gives nothing w
 """
 
 import random
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
@@ -13,8 +14,9 @@ from synthtools.types.record import Json, JsonObject, State
 from synthtools.world import dialect
 from synthtools.world.behaviour import Outcome
 from synthtools.world.draw import draw_other_values
+from synthtools.world.held import collection_of
 from synthtools.world.patch import Patch, apply_patch, pointer_steps, same
-from synthtools.world.property_failure import Failed, Part, short
+from synthtools.world.property_failure import Failed, Part, short, short_text
 from synthtools.world.subject import DrawnRun, Subject, undeclared
 from synthtools.world.validators import first_problem
 
@@ -41,8 +43,26 @@ def guard_answer(
     if outcome.message is not None and outcome.status_code not in codes:
         message = f"guard answered status_code {outcome.status_code}; documented are {codes}"
         raise Failed("guard", "documented_errors", message, arguments)
+    if outcome.message is not None:
+        titled = _codes_of_title(subject, outcome.message)
+        if titled and outcome.status_code not in titled:
+            message = (
+                f"guard answered {outcome.status_code} {short_text(outcome.message, 90)!r}; documented is {titled[0]}"
+            )
+            raise Failed("guard", "documented_errors", f"{message} for it", arguments)
     if alone or outcome.message is not None:
         _unchanged(outcome.patch, arguments, before)
+
+
+def _codes_of_title(subject: Subject, message: str) -> list[int]:
+    """The codes of the documented error whose title a message begins with, the longest one; empty where it has none."""
+    said = message.casefold()
+    titles: dict[str, list[int]] = {}
+    for error in subject.tool.errors:
+        title = error.title.strip().casefold()
+        if title and re.match(rf"{re.escape(title)}\s*($|[^\w\s])", said):
+            titles.setdefault(title, []).append(error.status_code)
+    return titles[max(titles, key=len)] if titles else []
 
 
 def guard_changes_nothing(subject: Subject, runs: Sequence[DrawnRun]) -> None:
@@ -50,6 +70,9 @@ def guard_changes_nothing(subject: Subject, runs: Sequence[DrawnRun]) -> None:
     for run in spread([run for run in runs if run.passed], _GUARDED):
         outcome = subject.run_well(run.arguments, run.before, guard_only=True)
         _unchanged(outcome.patch, run.arguments, run.before)
+        if outcome.arguments is not None and not same(outcome.arguments, run.arguments):
+            message = f"guard changed args to {short(outcome.arguments, 110)}; apply must see what the caller gave"
+            raise Failed("guard", "guard_changes_nothing", message, run.arguments)
 
 
 def _unchanged(patch: Patch, arguments: JsonObject, before: State) -> None:
@@ -125,6 +148,23 @@ def some_success(subject: Subject, runs: Sequence[DrawnRun]) -> None:
         run = runs[0]
         message = f"every call was refused, this one with {run.outcome.status_code} {run.outcome.message}"
         raise Failed("guard", "some_success", f"{message}; some calls must succeed", run.arguments)
+
+
+def unknown_ids_refused(subject: Subject, runs: Sequence[DrawnRun]) -> None:
+    """Where 404 is documented, ids that name no record do not all pass without one call refused by it."""
+    if not any(error.status_code == 404 for error in subject.tool.errors):
+        return
+    if any(run.outcome.status_code == 404 for run in runs):
+        return
+    for name, parameter in subject.tool.parameters.items():
+        target = parameter.references or collection_of(name, subject.declared)
+        if not parameter.required or parameter.type != "string" or target not in subject.declared:
+            continue
+        for run in runs:
+            records = run.before.get(target)
+            if run.passed and isinstance(records, dict) and records and run.arguments.get(name) not in records:
+                message = f"guard let pass a {name} that {target} does not hold, and never answered the documented 404"
+                raise Failed("guard", "documented_errors", message, run.arguments)
 
 
 def repeatable(subject: Subject, runs: Sequence[DrawnRun]) -> None:

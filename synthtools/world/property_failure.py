@@ -19,8 +19,8 @@ class PropertyFailure(Record):
     """Which function is to blame; `source` for both."""
     property: str
     """`dialect`, `reads_only`, `example`, `no_crash`, `documented_errors`, `guard_changes_nothing`, `output_schema`,
-    `writes_only`, `state_schema`, `new_ids`, `repeatable`, `order_free`, `some_success`, `arguments_matter`,
-    `changes_state` or `agreement`."""
+    `no_apply`, `writes_only`, `state_schema`, `new_ids`, `repeatable`, `order_free`, `some_success`,
+    `arguments_matter`, `changes_state` or `agreement`."""
     message: str
     """What came and what was expected."""
     arguments: JsonObject | None = None

@@ -17,9 +17,12 @@ from synthtools.types import (
 from synthtools.types.record import JsonObject, State
 from synthtools.world.attribution import OWN, refused_for_good, unanswered
 from synthtools.world.comparison import Comparison
+from synthtools.world.equivalent_read import GoldRead
 from synthtools.world.explanation import explain, listed, listed_values, records_block
 from synthtools.world.gate import tool_gate
-from synthtools.world.patch import same
+from synthtools.world.gold_run import GoldRun
+from synthtools.world.pairing import rename_within
+from synthtools.world.patch import pointer_steps, same
 from synthtools.world.spoken import SpokenText
 
 
@@ -63,6 +66,7 @@ def score(
     task: Task,
     executed: Executed,
     expected_final: State | None,
+    gold: GoldRun,
     *,
     infrastructure: FailureCause | None = None,
     judgements: Judgements = _NO_JUDGEMENTS,
@@ -74,12 +78,13 @@ def score(
         task: The task with its policy and expected answer.
         executed: What the rollout did.
         expected_final: The state after the gold solution; None: not known, the gold calls are required instead.
+        gold: What the gold calls do; asked only where the rollout does something else.
         infrastructure: What broke, where something other than the agent ended the rollout.
         judgements: What LLM judges said.
         gold_problem: Says what is wrong with the gold solution itself, empty where nothing is; asked only where the
             rollout is not solved.
     """
-    scorer = _Scorer(task, executed, expected_final, judgements)
+    scorer = _Scorer(task, executed, expected_final, gold, judgements)
     parts = [part for part in scorer.parts() if part is not None]
     checks = tuple(part.check for part in parts)
     if all(check.passed for check in checks):
@@ -107,18 +112,21 @@ def score(
 
 class _Scorer:
     def __init__(
-        self, task: Task, executed: Executed, expected_final: State | None, judgements: Judgements = _NO_JUDGEMENTS
+        self, task: Task, executed: Executed, expected_final: State | None, gold: GoldRun, judgements: Judgements
     ) -> None:
         self._task = task
         self._executed = executed
         self._expected = expected_final
+        self._gold = gold
         self._judgements = judgements
         self._initial: State = task.initial_state or {}
         self._tools = {tool.name: tool for tool in (task.world.tools if task.world else task.tools)}
         collections = task.world.collections if task.world else ()
         codes = task.world.code.values() if task.world else ()
         clock_fields = [field for code in codes for field in code.clock_fields]
-        self._comparison = Comparison(task.policy, collections, clock_fields=clock_fields)
+        self._comparison = Comparison(
+            task.policy, collections, clock_fields=clock_fields, chosen_ids=lambda: gold.chosen_ids
+        )
         self._changes = expected_final is not None and bool(
             self._comparison.differences(self._initial, self._initial, expected_final)
         )
@@ -168,27 +176,36 @@ class _Scorer:
         if not required:
             return None
         done = [
-            (call.name, self._arguments(call, self._renaming()))
+            (call.name, self._arguments(call, self._renaming()), response)
             for call, response in self._executed.calls
             if response.ok
         ]
-        missing: list[ToolCall] = []
-        for call in required:
-            wanted = self._arguments(call, {})
+        missing: list[int | ToolCall] = []
+        for wanted in required:
+            call = self._call(wanted)
+            arguments = self._arguments(call, {})
             at = next(
-                (i for i, (name, arguments) in enumerate(done) if name == call.name and same(arguments, wanted)), None
+                (i for i, (name, given, _) in enumerate(done) if name == call.name and same(given, arguments)), -1
             )
-            if at is None:
-                missing.append(call)
+            if at < 0:
+                missing.append(wanted)
             else:
                 done.pop(at)
-        detail = f"missing: {listed(missing)}" if missing else "all made"
+        # What was read in another way counts once the calls that are written like the gold ones are taken.
+        left: list[ToolCall] = []
+        for wanted in missing:
+            at = next((i for i, made in enumerate(done) if self._reads_the_same(wanted, *made)), -1)
+            if at < 0:
+                left.append(self._call(wanted))
+            else:
+                done.pop(at)
+        detail = f"missing: {listed(left)}" if left else "all made"
         return _Part(
-            VerdictCheck(name="required_calls", passed=not missing, detail=detail), 1.0 - len(missing) / len(required)
+            VerdictCheck(name="required_calls", passed=not left, detail=detail), 1.0 - len(left) / len(required)
         )
 
-    def _required_calls(self) -> Sequence[ToolCall]:
-        """The policy's; else, where the state decides nothing, the gold calls that read.
+    def _required_calls(self) -> Sequence[int | ToolCall]:
+        """The policy's; else, where the state decides nothing, the gold calls that read, by their index.
 
         Of these, those that the expected answer comes from are enough. A gold call that should change the state and
         does not is never required: such a task is passed by doing nothing, and its certificate says so. Where the
@@ -198,11 +215,31 @@ class _Scorer:
             return self._task.policy.required_calls
         gold = self._task.gt_tool_calls
         if self._expected is None or self._executed.final_state is None:
-            return gold
+            return range(len(gold))
         if self._changes:
             return ()
         sources = {value.call for value in self._expected_answer}
-        return [call for index, call in enumerate(gold) if self._reads(call) and (not sources or index in sources)]
+        return [index for index, call in enumerate(gold) if self._reads(call) and (not sources or index in sources)]
+
+    def _call(self, required: int | ToolCall) -> ToolCall:
+        return required if isinstance(required, ToolCall) else self._task.gt_tool_calls[required]
+
+    def _reads_the_same(self, required: int | ToolCall, name: str, arguments: JsonObject, response: Response) -> bool:
+        """Whether a call found what a gold call that reads finds; what the policy names must be made as it stands."""
+        if isinstance(required, ToolCall):
+            return False
+        call = self._task.gt_tool_calls[required]
+        if call.name != name or not self._reads(call):
+            return False
+        responses = self._gold.responses
+        read = GoldRead(
+            self._tools[name],
+            self._arguments(call, {}),
+            responses[required].data if required < len(responses) else None,
+            [value for value in self._expected_answer if value.call == required],
+            self._initial,
+        )
+        return read.is_as_good(arguments, response.data)
 
     def _reads(self, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
@@ -220,9 +257,7 @@ class _Scorer:
     def _arguments(self, call: ToolCall, renaming: Mapping[str, str]) -> JsonObject:
         tool = self._tools.get(call.name)
         arguments = tool_gate(tool).fill(call.arguments) if tool is not None else call.arguments
-        return {
-            name: renaming.get(value, value) if isinstance(value, str) else value for name, value in arguments.items()
-        }
+        return {name: rename_within(value, renaming) for name, value in arguments.items()}
 
     def _forbidden(self) -> _Part | None:
         forbidden = self._task.policy.forbidden_tools
@@ -275,10 +310,7 @@ class _Scorer:
         missing = [
             value.value
             for value in expected
-            if not text.says(
-                renaming.get(value.value, value.value) if isinstance(value.value, str) else value.value,
-                value.tolerance,
-            )
+            if not text.says(rename_within(value.value, renaming), value.tolerance, _last_key(value.pointer))
         ]
         detail = f"does not say: {listed_values(missing)}" if missing else "gives all values"
         return _Part(VerdictCheck(name="answer", passed=not missing, detail=detail), 1.0 - len(missing) / len(expected))
@@ -292,3 +324,8 @@ class _Scorer:
             return _Part(check, 0.0, undecided=True)
         check = VerdictCheck(name="judge", passed=reading.goal_reached, detail=reading.reason)
         return _Part(check, float(reading.goal_reached))
+
+
+def _last_key(path: str) -> str:
+    """What a value is called where a JSON pointer leads; empty where it has no name."""
+    return next((step for step in reversed(pointer_steps(path)) if not step.isdigit()), "") if path else ""

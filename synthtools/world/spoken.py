@@ -5,54 +5,33 @@ Rules only, no model: what they find is there; what they miss may still be a par
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from functools import cached_property
 
 from synthtools.types.record import Json
+from synthtools.world import spoken_moments, spoken_numbers
+from synthtools.world.spoken_claims import is_claimed, is_denied, is_switched_off, places_of, verdict
+from synthtools.world.spoken_lengths import SaidLength, lengths_in
+from synthtools.world.spoken_numbers import SaidNumber
 from synthtools.world.validators import is_date_time, is_day
 
-_MONTHS = (
-    ("january", "jan"),
-    ("february", "feb"),
-    ("march", "mar"),
-    ("april", "apr"),
-    ("may", "may"),
-    ("june", "jun"),
-    ("july", "jul"),
-    ("august", "aug"),
-    ("september", "sep"),
-    ("october", "oct"),
-    ("november", "nov"),
-    ("december", "dec"),
-)
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_SMALL = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-)
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
-_WORD_VALUES = {
-    **{word: value for value, word in enumerate(_SMALL)},
-    **{word: 10 * value for value, word in enumerate(_TENS, start=2)},
-    "dozen": 12,
-    "once": 1,
-    "twice": 2,
-    "single": 1,
-    "half": 0.5,
-}
-_SUFFIXES = {"k": 1000, "m": 1_000_000, "%": 0.01}
-_NUMBER = re.compile(
-    r"(?<![\w.])(?<!\w-)(?<![\w][:/])[-+]?(?:\d{1,3}(?:[, ']\d{3})+|\d+)(?P<decimals>\.\d+)?"
-    r"\s?(?P<suffix>%|percent\b|k\b|m\b)?(?![\w])(?![:/.-]\d)"
-)
-_ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:t[\d:.]+(?:z|[+-][\d:]+)?)?", re.ASCII)
 _TIME = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
+_PHONE = re.compile(r"\+?\(?\d[\d\s().-]{5,}\d")
 _YES = re.compile(r"\b(?:yes|true|yep|indeed|affirmative)\b")
 _NO = re.compile(r"\b(?:no|not|false|nope|cannot|without|none|never)\b|n't\b")
 _NOTHING = re.compile(r"\b(?:no|none|nothing|null|empty|unknown|not|n/a|zero)\b|n't\b")
+_CENTS = frozenset({"cents", "cent", "pence", "minor"})
+_TURNED = re.compile(
+    r"(?:^|_)(?:no|not|non|without|skip|hide|hidden|exclude|suppress|mute|muted|private|anonymous|dis\w+|"
+    r"un(?:paid|read|avail|subscr|list|publish|sold|used|like)\w*|in(?:activ|visib|compl|valid)\w*)(?:_|$)"
+)
+_ASKING = frozenset({"is", "are", "has", "have", "was", "can", "does"})
+_SHORT = frozenset(
+    ("add", "all", "and", "any", "are", "can", "did", "for", "get", "has", "its", "let", "may", "new", "not", "off"),
+) | frozenset(("old", "one", "our", "out", "own", "put", "set", "the", "too", "use", "was", "who", "yes", "you", "now"))
+"""Words of flags that are too common to say the flag."""
 
 
 class SpokenText:
@@ -89,32 +68,87 @@ class SpokenText:
                 found = [quote for quote in quotes if quote is not None]
                 return ", ".join(found) if found and len(found) == len(quotes) else None
 
-    def says(self, value: Json, tolerance: float = 0.0) -> bool:
-        """Whether the text, as an answer, gives a value: true as yes, an empty list as none, numbers rounded."""
+    def says(self, value: Json, tolerance: float = 0.0, name: str = "", *, among: bool = False) -> bool:
+        """Whether the text, as an answer, gives a value: true as yes, an empty list as none, numbers rounded.
+
+        Args:
+            value: What the answer must give.
+            tolerance: How far a number may be off.
+            name: What the value is called: `late` may be said instead of yes, and `total_cents` is not $3,200.
+            among: Whether the value is one of several, so that `or` may stand between them.
+        """
         match value:
             case bool():
-                yes, no = _YES.search(self.text), _NO.search(self.text)
-                says_yes = yes is not None and (no is None or yes.start() < no.start())
-                return says_yes if value else no is not None and not says_yes
+                return self._affirms(name) is value
             case None | [] | "":
                 return bool(_NOTHING.search(self.text))
             case int() | float():
                 cents = isinstance(value, int)
-                return self._number(float(value), cents, tolerance, rounded=True) is not None
+                no_money = cents and not _CENTS.isdisjoint(_words(name))
+                quote = self._number(float(value), cents, tolerance, rounded=True, no_money=no_money, among=among)
+                return quote is not None
             case str():
-                return self._string(value, loose="_" in value) is not None
+                quote = self._string(value, loose="_" in value)
+                return quote is not None and is_claimed(self.text, quote, among=among)
             case list():
-                return all(self.says(item, tolerance) for item in value)
+                return all(self.says(item, tolerance, name, among=True) for item in value)
             case dict():
-                return all(self.says(item, tolerance) for item in value.values())
+                return all(self.says(item, tolerance, key, among=among) for key, item in value.items())
 
-    def mentions_words(self, name: str) -> str | None:
-        """How the text says an identifier in words: `notify_customer` by `notify` or `customer`."""
+    def flag(self, name: str, value: bool) -> str | None:
+        """How the text says a flag, by words of its name: `notify_customer` by `notify` or `customer`.
+
+        `No breakfast` is no source of `breakfast=True`, nor is `with breakfast` one of `breakfast=False`.
+        """
         for word in _words(name):
-            found = self._similar_word(word) if len(word) > 3 else None
-            if found:
-                return found
+            places = [match for match in self._word_places if _is_like(word, match.group())]
+            if len(word) <= 3:
+                exact = len(word) == 3 and word not in _SHORT
+                places = [match for match in places if exact and match.group().removesuffix("s") == word]
+            if not places:
+                continue
+            denied = any(is_denied(self.text, match.start(), left_out=True) for match in places)
+            off = denied or any(is_switched_off(self.text, match.start()) for match in places)
+            # A name such as `disable_alerts` turns the words around.
+            if (off if not value else not denied) or _TURNED.search(name.casefold()):
+                return places[0].group()
+            if value and denied:
+                return None
         return None
+
+    def hour(self, value: int) -> str | None:
+        """How the text says a whole hour of the day: `1 pm` for 13."""
+        return self._any(spoken_moments.time_forms(value, 0)) or spoken_moments.bare_hour(self.text, value)
+
+    def place(self, value: int, noun: str) -> str | None:
+        """How the text counts to one of many: `3rd floor`, `the third seat`."""
+        return self._any(f"{ordinal} {noun}" for ordinal in spoken_numbers.ordinals(value))
+
+    @cached_property
+    def lengths(self) -> list[SaidLength]:
+        """Every length of time in the text."""
+        return lengths_in(self.text)
+
+    def is_only_in_lengths(self, quote: str) -> bool:
+        """Whether a number of the text counts units of time wherever it stands: the 2 of `2 hours`."""
+        inside = sum(len(places_of(length.quote, quote)) for length in self.lengths)
+        return 0 < len(places_of(self.text, quote)) <= inside
+
+    @cached_property
+    def parts_of_days(self) -> list[int]:
+        """The days, months and years of the dates in the text whose month is named."""
+        return list(spoken_moments.parts_of_days(self.text))
+
+    def _affirms(self, name: str) -> bool | None:
+        """Whether the text answers a question with yes, or with no; None: it does not answer."""
+        asked = [word for word in _words(name) if word not in _ASKING]
+        said = verdict(self.text, asked)
+        if said is not None:
+            return said
+        yes, no = _YES.search(self.text), _NO.search(self.text)
+        if yes is not None and (no is None or yes.start() < no.start()):
+            return True
+        return None if no is None else False
 
     def _string(self, value: str, loose: bool) -> str | None:
         if not value.strip():
@@ -123,13 +157,17 @@ class SpokenText:
         if found is None and (is_day(value) or is_date_time(value)):
             found = self._moment(value)
         if found is None and _MONTH.fullmatch(value):
-            found = self._any(_month_forms(int(value[:4]), int(value[5:])))
+            found = self._any(spoken_moments.month_forms(int(value[:4]), int(value[5:])))
         if found is None and _TIME.fullmatch(value):
-            found = self._any(_time_forms(int(value.split(":")[0]), int(value.split(":")[1])))
+            found = self._time(int(value.split(":")[0]), int(value.split(":")[1]))
         if found is None and re.fullmatch(r"[-+]?\d+(\.\d+)?", value):
             found = self._number(float(value), minor_units=False)
         if found is None and not any(letter.isdigit() for letter in value):
             found = self._phrase(" ".join(_words(value)))
+        if found is None and _PHONE.fullmatch(value) and not (is_day(value) or is_date_time(value)):
+            found = self._phone(value)
+        if found is None and _without_accents(value) != value:
+            found = self._phrase(_without_accents(value))
         if found is None and loose:
             found = self._loosely(value)
         return found
@@ -153,86 +191,69 @@ class SpokenText:
         match = re.search(rf"(?<!\w){pattern}(?!\w)", self.text) if len(tokens) < 400 else None
         return match.group() if match else None
 
+    def _phone(self, value: str) -> str | None:
+        """A number of seven digits or more, whatever stands between them."""
+        digits = re.sub(r"\D", "", value)
+        said = (match.group() for match in _PHONE.finditer(self.text))
+        return next((quote for quote in said if len(digits) >= 7 and re.sub(r"\D", "", quote) == digits), None)
+
     def _loosely(self, value: str) -> str | None:
         found = [self._similar_word(word) for word in _words(value)]
         said = [word for word in found if word is not None]
         return " ".join(said) if said and len(said) == len(found) else None
 
     def _similar_word(self, word: str) -> str | None:
-        for other in self._all_words:
-            if other == word:
-                return other
-            common = next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), None)
-            common = min(len(word), len(other)) if common is None else common
-            if common >= 4 and common >= 0.75 * min(len(word), len(other)) and abs(len(word) - len(other)) <= 5:
-                return other
-        return None
+        return next((match.group() for match in self._word_places if _is_like(word, match.group())), None)
 
     @cached_property
-    def _all_words(self) -> list[str]:
-        return re.findall(r"[^\W\d_]+", self.text)
+    def _word_places(self) -> list[re.Match[str]]:
+        return list(re.finditer(r"[^\W\d_]+", self.text))
 
-    def _number(self, value: float, minor_units: bool, tolerance: float = 0.0, *, rounded: bool = False) -> str | None:
+    def _number(
+        self,
+        value: float,
+        minor_units: bool,
+        tolerance: float = 0.0,
+        *,
+        rounded: bool = False,
+        no_money: bool = False,
+        among: bool = True,
+    ) -> str | None:
+        """How the text says a number; with `no_money` an amount of money must be of minor units."""
         for said, quote, decimals in self.numbers:
             rounding = 0.5 * 10.0**-decimals if rounded and decimals >= 2 and value % 1 else 0.0
-            if abs(said - value) <= max(tolerance, rounding, 1e-9 * abs(value)):
-                return quote
-            if minor_units and abs(said * 100 - value) < 1e-6 and (decimals == 2 or self.is_money(quote)):
+            money = minor_units and (decimals == 2 or self.is_money(quote))
+            as_it_is = abs(said - value) <= max(tolerance, rounding, 1e-9 * abs(value))
+            found = (as_it_is and not (money and no_money)) or (money and abs(said * 100 - value) < 1e-6)
+            if found and (among or is_claimed(self.text, quote)):
                 return quote
         return None
 
     def is_money(self, quote: str) -> bool:
         """Whether a currency stands beside a number of the text."""
-        number = rf"(?<![\w.]){re.escape(quote)}(?!\w|[.,]\d)"
-        near = rf"[$€£]\s?{number}|{number}\s?(?:[$€£]|dollar|euro|pound|usd|eur|gbp)"
-        return re.search(near, self.text) is not None
+        return spoken_numbers.is_money(self.text, quote)
 
     @cached_property
-    def numbers(self) -> list[tuple[float, str, int]]:
-        """Every number in the text: value, quote, digits after the point."""
-        text = _ISO_DAY.sub(" ", self.text)
-        found: list[tuple[float, str, int]] = []
-        for match in _NUMBER.finditer(text):
-            decimals = match["decimals"] or ""
-            suffix = (match["suffix"] or "").replace("percent", "%")
-            quote = match.group().strip()
-            digits = re.sub(r"[, ']", "", quote.removesuffix(match["suffix"] or "").strip())
-            if len(digits) > 300:
-                continue
-            number = float(digits)
-            found.append((number, quote, max(0, len(decimals) - 1)))
-            if suffix:
-                found.append((number * _SUFFIXES[suffix], quote, max(0, len(decimals) - 1)))
-        return [*found, *_numbers_in_words(text)]
+    def numbers(self) -> list[SaidNumber]:
+        """Every number in the text that is no part of a date."""
+        return spoken_numbers.numbers_in(spoken_moments.without_days(self.text))
 
     def _moment(self, value: str) -> str | None:
         """A date, and its time unless it has none or midnight."""
         moment = datetime.fromisoformat(value)
-        said = self._any(self._date_forms(moment.date()))
+        said = self._any(spoken_moments.day_forms(moment.date(), self.today))
+        if said is None and self.today is not None:
+            said = spoken_moments.day_of_the_month(self.text, moment.date(), self.today)
         if said is None or is_day(value) or (moment.hour, moment.minute) == (0, 0):
             return said
-        time = self._any(_time_forms(moment.hour, moment.minute))
+        time = self._time(moment.hour, moment.minute)
         return f"{said}, {time}" if time else None
 
-    def _date_forms(self, day: date) -> Iterator[str]:
-        yield day.isoformat()
-        full, short = _MONTHS[day.month - 1]
-        ordinal = {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10 if day.day not in (11, 12, 13) else 0, "th")
-        for number in (str(day.day), f"{day.day}{ordinal}", f"{day.day:02d}"):
-            for month in (full, f"{short}.", short):
-                yield f"{month} {number}"
-                yield f"{number} {month}"
-                yield f"{number} of {month}"
-        for mark in "/.-":
-            for day_text, month_text in ((f"{day.day}", f"{day.month}"), (f"{day.day:02d}", f"{day.month:02d}")):
-                for year in (f"{day.year}", f"{day.year % 100:02d}"):
-                    yield mark.join((day_text, month_text, year))
-                    yield mark.join((month_text, day_text, year))
-        yield f"{day.year}/{day.month:02d}/{day.day:02d}"
-        if self.today is not None:
-            yield from _relative_forms(day, self.today)
+    def _time(self, hour: int, minute: int) -> str | None:
+        said = self._any(spoken_moments.time_forms(hour, minute))
+        return said or (None if minute else spoken_moments.bare_hour(self.text, hour))
 
-    def _any(self, forms: Iterator[str]) -> str | None:
+    def _any(self, forms: Iterable[str]) -> str | None:
         for form in forms:
             match = re.search(rf"(?<![\w]){re.escape(form)}(?![\w])", self.text)
             if match:
@@ -240,90 +261,17 @@ class SpokenText:
         return None
 
 
-def _relative_forms(day: date, today: date) -> Iterator[str]:
-    named = {0: ("today", "tonight"), 1: ("tomorrow",), -1: ("yesterday",), 2: ("the day after tomorrow",)}
-    distance = (day - today).days
-    yield from named.get(distance, ())
-    if 0 < distance <= 14:
-        yield from (f"in {distance} days", f"in {_in_words(distance)} days")
-        weekday = _WEEKDAYS[day.weekday()]
-        yield f"next {weekday}"
-        if distance <= 7:
-            yield weekday
-    if distance == 7:
-        yield from ("in a week", "a week from today", "a week from now")
-    if -7 <= distance < 0:
-        yield f"last {_WEEKDAYS[day.weekday()]}"
-        yield from (f"{-distance} days ago", f"{_in_words(-distance)} days ago")
-    if day - today == timedelta(days=14):
-        yield "in two weeks"
+def _is_like(word: str, other: str) -> bool:
+    """Whether two words are forms of one: `cancelled` and `cancel`, `box` and `boxes`."""
+    if other == word or (len(word) > 2 and other in (f"{word}s", f"{word}es")):
+        return True
+    common = next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), None)
+    common = min(len(word), len(other)) if common is None else common
+    return common >= 4 and common >= 0.75 * min(len(word), len(other)) and abs(len(word) - len(other)) <= 5
 
 
-def _month_forms(year: int, month: int) -> Iterator[str]:
-    full, short = _MONTHS[month - 1]
-    yield f"{full} {year}"
-    yield f"{short} {year}"
-    yield full
-    yield f"{month:02d}/{year}"
-    yield f"{month}/{year}"
-
-
-def _time_forms(hour: int, minute: int) -> Iterator[str]:
-    twelve, half = (hour % 12 or 12), ("am" if hour < 12 else "pm")
-    dotted = f"{half[0]}.m."
-    yield f"{hour:02d}:{minute:02d}"
-    yield f"{hour}:{minute:02d}"
-    for suffix in (half, f" {half}", f" {dotted}", dotted):
-        yield f"{twelve}:{minute:02d}{suffix}"
-        yield f"{twelve}.{minute:02d}{suffix}"
-        if minute == 0:
-            yield f"{twelve}{suffix}"
-    if minute == 0:
-        yield from {12: ("noon", "midday"), 0: ("midnight",)}.get(hour, ())
-        yield f"{twelve} o'clock"
-        yield f"{_in_words(twelve)} o'clock"
-    if minute == 30:
-        yield f"half past {_in_words(twelve)}"
-
-
-def _in_words(number: int) -> str:
-    if number < len(_SMALL):
-        return _SMALL[number]
-    tens, rest = divmod(number, 10)
-    return _TENS[tens - 2] + (f"-{_SMALL[rest]}" if rest else "")
-
-
-def number_of(word: str) -> int | None:
-    """The whole number that a word is, in digits or letters: `12`, `twelve`; None where it is none."""
-    if word.isdecimal():
-        return int(word)
-    number = next((number for number, said, _ in _numbers_in_words(word) if said == word.replace("-", " ")), None)
-    return int(number) if number is not None and number.is_integer() else None
-
-
-def _numbers_in_words(text: str) -> Iterator[tuple[float, str, int]]:
-    """Numbers such as `twenty-five`, `two hundred and five`, `a dozen`."""
-    total, current, said = 0.0, 0.0, list[str]()
-    for word in [*re.findall(r"[a-z]+|[^a-z\s-]+", text), "."]:
-        if word in _WORD_VALUES:
-            value = float(_WORD_VALUES[word])
-            # `two three` are two numbers; `twenty three` is one.
-            if said and not (current % 100 >= 20 and value < 10) and current % 100 and word != "dozen":
-                yield total + current, " ".join(said), 0
-                total, current, said = 0.0, 0.0, []
-            current = max(1.0, current) * value if word == "dozen" else current + value
-            said.append(word)
-        elif word in _SCALES and (said or word == "hundred"):
-            scale = _SCALES[word]
-            if scale == 100:
-                current = max(1.0, current) * scale
-            else:
-                total, current = total + max(1.0, current) * scale, 0.0
-            said.append(word)
-        elif not (said and word == "and"):
-            if said:
-                yield total + current, " ".join(said), 0
-            total, current, said = 0.0, 0.0, []
+def _without_accents(text: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
 def _words(identifier: str) -> list[str]:

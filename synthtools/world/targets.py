@@ -12,12 +12,19 @@ from datetime import date
 
 from synthtools.types import Collection, Parameter, Response, Task, ToolCall
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.draw import singular
 from synthtools.world.grounding import mention, scalars
 from synthtools.world.spoken import SpokenText
+from synthtools.world.spoken_numbers import ordinals
 from synthtools.world.validators import is_date_time, is_day
 
+_NO_SUPERLATIVES = (
+    r"(?:re)?quest|con(?:t|qu)est|(?:dis)?interest|harvest|forest|suggest|(?:pro|re|at|pre)test|manifest|honest|modest|"
+    r"earnest|ernest|(?:re)?invest|digest|ingest|infest|arrest|unrest|tempest|bequest|inquest|\w+rest|\w+west|budapest|"
+    r"behest"
+)
 _CHOOSES = re.compile(
-    r"\b(?:(?!guest|request|interest|harvest|forest)\w{3,}est|most|least|first|last|next|second|third|previous|prior|earlier|later|before|after|between|since|"
+    rf"\b(?:(?!(?:{_NO_SUPERLATIVES})\b)\w{{3,}}est|most|least|first|last|next|second|third|previous|prior|earlier|later|before|after|between|since|"
     r"until|more|less|over|under|above|below|than|all|every|each|both|not|other|another|only|except|without|"
     r"over ?due|due|late|upcoming|past|future|expired|current|remaining|today|tonight|tomorrow|yesterday)\b"
 )
@@ -46,7 +53,7 @@ def ambiguous_targets(
     found: list[str] = []
     for index, call in enumerate(task.gt_tool_calls):
         for name, parameter in tools[call.name].parameters.items():
-            for target, collection in _targets(call, name, parameter):
+            for target, collection in _targets(call, name, parameter, records):
                 known = records.of(collection)
                 if target not in known or request.mention(target) is not None:
                     continue
@@ -69,7 +76,17 @@ class _Records:
         self._state = state
         self._fields = {collection.name: collection.fields for collection in collections}
         self._request = request
-        self._words = frozenset(re.findall(r"[^\W_]+", request.text))
+        numbers = re.findall(r"(?<![\w-])\d+(?:st|nd|rd|th)?(?![\w-])", request.text)
+        self._words = frozenset([*re.findall(r"[^\W\d_][^\W_]*", request.text), *numbers])
+
+    def named(self, name: str, record_id: str) -> str | None:
+        """The collection with a record of that id which a parameter or field means by its name alone."""
+        stem = re.sub(r"_ids?$", "", name)
+        for collection in self._state:
+            record = singular(collection)
+            if (stem == record or stem.endswith(f"_{record}")) and record_id in self.of(collection):
+                return collection
+        return None
 
     def of(self, collection: str) -> JsonObject:
         records = self._state.get(collection)
@@ -81,9 +98,9 @@ class _Records:
         for path, value in self._values(collection, target, ()):
             said = mention(self._request, path[-1], value, self._field(collection, path)) is not None
             same = self._at(collection, other, path) == value
-            if not same and (said or self._hinted(value)):
+            if not same and (said or self._hinted(value, self._at(collection, other, path))):
                 return False
-            names += said and same and self._is_name(collection, path)
+            names += said and same and self._is_name(collection, path, value)
         return names > 0
 
     def description(self, collection: str, record_id: str) -> list[str]:
@@ -91,7 +108,7 @@ class _Records:
         return [
             str(value)
             for path, value in self._values(collection, record_id, ())
-            if self._is_name(collection, path) and self._request.mention(value) is not None
+            if self._is_name(collection, path, value) and self._request.mention(value) is not None
         ]
 
     def _values(self, collection: str, record_id: str, path: _Path) -> Iterator[tuple[_Path, Json]]:
@@ -101,48 +118,63 @@ class _Records:
             return
         for name, value in record.items():
             yield (*path, name), value
-            inner = self._field(collection, (name,)).references
+            inner = self._inner(collection, name, value)
             if inner and isinstance(value, str) and len(path) < _DEEPEST:
                 yield from self._values(inner, value, (*path, name))
+
+    def _inner(self, collection: str, name: str, value: Json) -> str | None:
+        """The collection that a field refers to."""
+        field = self._fields.get(collection, {}).get(name)
+        if field is not None:
+            return field.references
+        return self.named(name, value) if isinstance(value, str) else None
 
     def _field(self, collection: str, path: Sequence[str]) -> Parameter:
         parameter = self._fields.get(collection, {}).get(path[0], _UNKNOWN)
         return self._field(parameter.references or "", path[1:]) if len(path) > 1 else parameter
 
-    def _hinted(self, value: Json) -> bool:
-        """Whether the request has a part of a value: a first name, a month."""
-        if not isinstance(value, str):
-            return False
-        parts = re.findall(r"[^\W\d_]{3,}", value.casefold())
-        if is_day(value) or is_date_time(value):
-            day = date.fromisoformat(value[:10])
-            parts = [day.strftime(form).casefold() for form in ("%B", "%b", "%A", "%Y")]
-            if re.search(rf"(?<![\w-]){day.day}(?:st|nd|rd|th)?(?![\w-])", self._request.text):
-                return True
-        return not self._words.isdisjoint(parts)
+    def _hinted(self, value: Json, other: Json) -> bool:
+        """Whether the request has a part of a value that another one lacks: a first name, a month."""
+        return not self._words.isdisjoint(_parts(value) - _parts(other))
 
     def _at(self, collection: str, record_id: str, path: Sequence[str]) -> Json:
         record = self.of(collection).get(record_id)
         value = record.get(path[0]) if isinstance(record, dict) else None
         if len(path) == 1:
             return value
-        inner = self._field(collection, path[:1]).references
+        inner = self._inner(collection, path[0], value)
         return self._at(inner, value, path[1:]) if inner and isinstance(value, str) else None
 
-    def _is_name(self, collection: str, path: Sequence[str]) -> bool:
+    def _is_name(self, collection: str, path: Sequence[str], value: Json) -> bool:
         """Whether a path leads to words of one's own: no choice, day or reference."""
         field = self._field(collection, path)
+        if field is _UNKNOWN:
+            # Of a field without a schema, only a capital letter and no digit tell a name from a choice or an id.
+            return isinstance(value, str) and value[:1].isupper() and not any(map(str.isdigit, value))
         return field.type == "string" and not (field.enum or field.format or field.references)
 
 
-def _targets(call: ToolCall, name: str, parameter: Parameter) -> Iterator[tuple[str, str]]:
+def _targets(call: ToolCall, name: str, parameter: Parameter, records: _Records) -> Iterator[tuple[str, str]]:
     """The ids in an argument, each with the collection that it refers to."""
-    value = call.arguments.get(name)
-    inner = parameter.references or (parameter.items.references if parameter.items else None)
-    if inner:
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, str):
-                yield item, inner
+    declared = parameter.references or (parameter.items.references if parameter.items else None)
+    for item in _items(call.arguments.get(name)):
+        inner = (declared or records.named(name, item)) if isinstance(item, str) else None
+        if inner and isinstance(item, str):
+            yield item, inner
+
+
+def _parts(value: Json) -> set[str]:
+    """The words of a value; of a day, its month, weekday, year and number."""
+    if not isinstance(value, str):
+        return set()
+    if is_day(value) or is_date_time(value):
+        day = date.fromisoformat(value[:10])
+        return {
+            *(day.strftime(form).casefold() for form in ("%B", "%b", "%A", "%Y")),
+            str(day.day),
+            next(ordinals(day.day)),
+        }
+    return set(re.findall(r"[^\W\d_]{3,}", value.casefold()))
 
 
 def _listed_with(target: str, known: Mapping[str, Json], responses: Sequence[Response]) -> list[str] | None:

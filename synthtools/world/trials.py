@@ -10,7 +10,8 @@ from synthtools.types import AnswerValue, Certificate, Response, Task, ToolCall,
 from synthtools.types.record import Json, State
 from synthtools.world.comparison import Comparison, close
 from synthtools.world.gate import fill
-from synthtools.world.patch import resolve, same
+from synthtools.world.gold_run import GoldRun
+from synthtools.world.patch import pointer_steps, resolve, same
 from synthtools.world.scoring import Executed, score
 from synthtools.world.variants import GoldStep, Variant
 from synthtools.world.world import World
@@ -56,7 +57,12 @@ class Trials:
                 "final_state": self.gold.state if task.final_state is None else task.final_state,
             }
         )
-        self.comparison = Comparison(task.policy, task.world.collections if task.world else ())
+        self.gold_run = GoldRun(self.task, lambda: self._befores)
+        self.comparison = Comparison(
+            task.policy,
+            task.world.collections if task.world else (),
+            chosen_ids=lambda: self.gold_run.chosen_ids,
+        )
 
     @cached_property
     def steps(self) -> list[GoldStep]:
@@ -96,8 +102,9 @@ class Trials:
             ran: The solution.
             gold: For every call of it, the index of the gold call that it stands for.
         """
-        answer = "; ".join(_said(self.value_at(ran.calls, gold, value)) for value in self.expected)
-        return score(self.task, Executed(ran.calls, ran.state, answer, answer_due=True), self.task.final_state)
+        answer = "; ".join(_said(self.value_at(ran.calls, gold, value), value.pointer) for value in self.expected)
+        executed = Executed(ran.calls, ran.state, answer, answer_due=True)
+        return score(self.task, executed, self.task.final_state, self.gold_run)
 
     def fate(self, variant: Variant) -> Fate:
         """What becomes of a changed solution.
@@ -147,9 +154,11 @@ def _whole(task: Task, call: ToolCall) -> Json:
     return [call.name, fill(tool, call) if tool is not None else call.arguments]
 
 
-def _said(value: Json) -> str:
+def _said(value: Json, pointer: str) -> str:
+    """A value as an answer says it; a yes or no with what it is about."""
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        about = pointer_steps(pointer)[-1].replace("_", " ") if pointer else "it"
+        return f"{about}: {'yes' if value else 'no'}"
     return value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -6,6 +6,7 @@ from synthtools.errors import FailureCause, ReplayError
 from synthtools.types import Response, State, Task, ToolCall, Trajectory, Verdict
 from synthtools.world.explanation import explain
 from synthtools.world.gate import Gate
+from synthtools.world.gold_run import GoldRun
 from synthtools.world.policy import check_policy
 from synthtools.world.replay import open_world, run_gold
 from synthtools.world.scoring import Executed, Judgements, score
@@ -74,6 +75,7 @@ def verify(
         task,
         Executed(executed, final_state, answer, answer_due, unfinished),
         expected,
+        GoldRun.of(task, transitions),
         infrastructure=infrastructure,
         judgements=judgements,
         gold_problem=lambda: gold_problem(task, expected, transitions),
@@ -91,7 +93,8 @@ def verify_world(task: Task, world: World, answer: str | None = None) -> Verdict
     calls = [(exchange.call, exchange.response) for exchange in world.transcript]
     executed = Executed(calls, world.state, answer, answer_due=answer is not None)
     expected = expected_final(task, None)
-    return score(task, executed, expected, gold_problem=lambda: gold_problem(task, expected, None))
+    gold = GoldRun.of(task)
+    return score(task, executed, expected, gold, gold_problem=lambda: gold_problem(task, expected, None))
 
 
 def is_read_by_judge(task: Task) -> bool:
@@ -119,7 +122,8 @@ def gold_problem(task: Task, expected: State | None, transitions: Transitions | 
         if not response.ok:
             return f"the gold call {call} gives {response.status_code} {response.error_message}"
     calls = [(exchange.call, exchange.response) for exchange in world.transcript]
-    verdict = score(task, Executed(calls, world.state, None, answer_due=False), expected)
+    executed = Executed(calls, world.state, None, answer_due=False)
+    verdict = score(task, executed, expected, GoldRun.of(task, transitions))
     return "" if verdict.passed or verdict.cause == "judge" else f"the gold solution itself is {verdict.explanation}"
 
 

@@ -75,6 +75,7 @@ def test_days_follow_and_their_neighbours_do_not(request_text, value, data, how)
     [
         ("charge 2 lamps at 15", 30, WHOLE, "amount"),  # nobody asks for a product
         ("2 rooms and 15 guests", 17, WHOLE, "amount"),
+        ("2 rooms on 15 May, in total", 30, WHOLE, "amount"),
         ("15% and 19.99", 16.99, NUMBER, "amount"),
         ("one more than order 15", "16", TEXT, "order_id"),
         ("one more than 15", 16, WHOLE, "room_id"),

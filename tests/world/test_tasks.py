@@ -5,11 +5,13 @@ import pytest
 from synthtools.exports.task_content import read_tasks, write_corpus
 from synthtools.world.certificate import certify, certify_many, staleness
 from synthtools.world.verify import verify
-from tests.world.tasks import bank_tasks, hotel_tasks, shop_tasks
-from tests.world.tasks.rollouts import ROLLOUTS
+from tests.world.tasks import bank_tasks, club_tasks, hotel_tasks, shop_tasks
+from tests.world.tasks import rollouts as bank_and_shop
 
-SOUND = {**bank_tasks.SOUND, **shop_tasks.SOUND}
-FLAWED = {**hotel_tasks.FLAWED, **bank_tasks.FLAWED, **shop_tasks.FLAWED}
+_MODULES = (hotel_tasks, bank_tasks, shop_tasks, club_tasks)
+SOUND = {**bank_tasks.SOUND, **shop_tasks.SOUND, **club_tasks.SOUND}
+FLAWED = {name: flawed for module in _MODULES for name, flawed in module.FLAWED.items()}
+ROLLOUTS = {**bank_and_shop.ROLLOUTS, **club_tasks.ROLLOUTS}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,6 @@ def test_a_rollout_gets_its_verdict(rollout):
 
 
 def test_there_are_enough_of_each_and_none_hides_another():
-    assert len(SOUND) == len(bank_tasks.SOUND) + len(shop_tasks.SOUND) >= 25
-    assert len(FLAWED) == sum(len(module.FLAWED) for module in (hotel_tasks, bank_tasks, shop_tasks)) >= 60
-    assert len(ROLLOUTS) >= 30
+    assert len(SOUND) == len(bank_tasks.SOUND) + len(shop_tasks.SOUND) + len(club_tasks.SOUND) >= 25
+    assert len(FLAWED) == sum(len(module.FLAWED) for module in _MODULES) >= 60
+    assert len(ROLLOUTS) == len(bank_and_shop.ROLLOUTS) + len(club_tasks.ROLLOUTS) >= 30

@@ -2,10 +2,12 @@
 
 import pytest
 
+from synthtools.types import Parameter
 from synthtools.types.record import Json
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.certification import Certification, Example
 from tests.world.behaviours.bank import BANK
+from tests.world.behaviours.bare import BARE, Bare, source_of
 from tests.world.behaviours.clinic import CLINIC
 from tests.world.behaviours.domain import Domain
 from tests.world.behaviours.faults import DRAWS, EXAMPLE, FAULTS, SECOND, Fault
@@ -135,3 +137,103 @@ def test_examples_hold_up_to_the_ids_that_a_call_creates():
         }
         failures = certify(LIBRARY, "LendBook", LIBRARY.sources["LendBook"], [wrong]).failures
         assert [failure.property for failure in failures] == ["example"]
+
+
+@pytest.mark.parametrize("case", BARE, ids=lambda case: case.name)
+def test_code_is_judged_where_nothing_says_what_a_parameter_names(case: Bare):
+    for seed in (0, 1):
+        right = Behaviour(source_of(case)).certify(case.tool, case.state, draws=60, seed=seed)
+        assert right.failures == () and right.certified
+    wrong = Behaviour(source_of(case, wrong=True)).certify(case.tool, case.state, draws=60)
+    assert case.broken in [failure.property for failure in wrong.failures], wrong.failures
+    assert not wrong.certified
+
+
+def test_a_worked_example_that_holds_is_a_call_that_succeeds():
+    tool = BARE[0].tool.model_copy(update={"parameters": {"code": Parameter(type="string", pattern="^[a-z]{9}$")}})
+    source = BARE[0].source.replace("sku", "code").replace('args["pieces"]', "1")
+    state: dict[str, Json] = {"stock": {"pineapple": {"on_hand": 3}}, "sales": {}}
+    example = {"args": {"code": "pineapple"}, "before": state, "response": {"result": ["pineapple"]}}
+    assert Behaviour(source).certify(tool, {"stock": {}, "sales": {}}, [example], draws=20).certified
+    alone = Behaviour(source).certify(tool, {"stock": {}, "sales": {}}, draws=20)
+    assert [failure.property for failure in alone.failures] == ["some_success"]
+
+
+SOLD = """
+def guard(args, state, now):
+    return None
+
+
+def apply(args, state, now):
+    sale_id, again = new_id("sales"), new_id("sales")
+    state["sales"][sale_id] = state["sales"][again] = {"sku": args["sku"]}
+    return {"result": [sale_id, again, sale_id, args["sku"]]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("response", "holds"),
+    [
+        (["sale-1", "sale-2", "sale-1", "apple"], True),
+        (["sale-1", "sale-1", "sale-1", "apple"], False),
+        (["sale-1", "sale-2", "sale-3", "apple"], False),
+        (["SAL-7", "sale-2", "SAL-7", "apple"], False),
+        (["sale-1", "sale-2", "sale-1", "pear"], False),
+    ],
+)
+def test_an_example_without_a_state_afterwards_may_name_new_ids_in_its_own_way(response: list[Json], holds: bool):
+    tool = BARE[0].tool.model_copy(update={"parameters": {"sku": Parameter(type="string")}})
+    state: dict[str, Json] = {"stock": {}, "sales": {"SAL-7": {"sku": "apple"}}}
+    example = {"args": {"sku": "apple"}, "before": state, "response": {"result": response}}
+    failures = Behaviour(SOLD).certify(tool, state, [example], draws=20).failures
+    assert [failure.property for failure in failures if failure.property == "example"] == ([] if holds else ["example"])
+
+
+def test_an_id_that_the_caller_chose_is_compared_as_it_is():
+    tool = BARE[0].tool.model_copy(update={"parameters": {"sku": Parameter(type="string")}})
+    source = SOLD.replace('new_id("sales"), new_id("sales")', 'args["sku"], new_id("sales")')
+    for said, holds in (("apple", True), ("another", False)):
+        example = {
+            "args": {"sku": "apple"},
+            "before": {"stock": {}, "sales": {}},
+            "response": {"result": [said, "x", said, "apple"]},
+        }
+        failures = Behaviour(source).certify(tool, {"stock": {}, "sales": {}}, [example], draws=20).failures
+        assert ("example" not in [failure.property for failure in failures]) == holds
+
+
+def test_a_source_without_apply_is_told_so_and_its_guard_stands():
+    guard = BANK.sources["FreezeAccount"].partition("def apply")[0]
+    certification = certify(BANK, "FreezeAccount", guard)
+    assert (certification.certified, certification.guard_certified) == (False, True)
+    assert [failure.property for failure in certification.failures] == ["no_apply"]
+    assert "define" in str(certification.failures[0])
+
+
+REMOVE_ROOM = """
+def guard(args, state, now):
+    if args["room_id"] not in state["rooms"]:
+        return {"status_code": 404, "message": "Not found"}
+    if args["room_id"] in [booking["room_id"] for booking in state["bookings"].values()]:
+        return {"status_code": 409, "message": "Locked"}
+
+
+def apply(args, state, now):
+    state["rooms"].pop(args["room_id"])
+    return {"result": []}
+"""
+
+
+def test_a_collection_that_only_a_refusal_looks_at_is_not_idle():
+    room = Parameter(type="string", references="rooms")
+    update = {"parameters": {"room_id": room}, "reads": ("bookings", "guests"), "writes": ("rooms",)}
+    state: dict[str, Json] = {
+        "rooms": {f"R-{number}": {} for number in range(4)},
+        "bookings": {"B-1": {"room_id": "R-1"}},
+        "guests": {"G-1": {}},
+    }
+    for seed in range(3):
+        certification = Behaviour(REMOVE_ROOM).certify(
+            BARE[0].tool.model_copy(update=update), state, draws=60, seed=seed
+        )
+        assert certification.certified and certification.idle_reads == ("guests",)

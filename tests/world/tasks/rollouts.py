@@ -120,5 +120,7 @@ ROLLOUTS = {
     "an answer beyond the tolerance": Rollout(ABOUT, ABOUT.gt_tool_calls, "About 225.", False, "answer"),
     "yes": Rollout(IS_GIFT, [LOOK_ORDER_2], "Yes, it is.", True),
     "no": Rollout(IS_GIFT, [LOOK_ORDER_2], "No, it is not.", False, "answer"),
+    "what is asked for, instead of yes": Rollout(IS_GIFT, [LOOK_ORDER_2], "Order ORD-2 is a gift.", True),
+    "what is asked for, denied": Rollout(IS_GIFT, [LOOK_ORDER_2], "It is not a gift.", False, "answer"),
     "one, which is not yes": Rollout(IS_GIFT, [LOOK_ORDER_2], "1", False, "answer"),
 }
