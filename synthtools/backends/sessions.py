@@ -101,7 +101,7 @@ def _let_go(pools: _Pools) -> None:
 
 def _close_at_exit(pools: _Pools) -> None:
     _release_closed(pools)
-    for loop, pool in pools.items():
+    for loop, pool in list(pools.items()):  # a loop that ends meanwhile takes its own session out
         if loop.is_running():
             closing = asyncio.run_coroutine_threadsafe(_close(pool), loop)
             try:
