@@ -164,12 +164,17 @@ def test_a_killed_process_leaves_none_behind(how: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", WRITES_ON, "on"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # A shell that runs the tests in the background ignores interrupts, and its children with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     with process:
-        assert process.stdout.readline() == b"loaded\n"
-        process.send_signal(how)
-        assert process.wait(60) == -how
+        try:
+            assert process.stdout.readline() == b"loaded\n"
+            process.send_signal(how)
+            assert process.wait(60) == -how
+        finally:
+            process.kill()
     assert not [other.pid for other in psutil.process_iter() if _session(other.pid) == process.pid]
 
 
