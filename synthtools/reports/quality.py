@@ -41,6 +41,9 @@ def models_line(status: RunStatus) -> RenderableType | None:
     if status.judging_itself:
         same = f"solver, evolver and judge are the same model ({status.judging_itself})"
         lines.append(shown(f"{same}: the judge's word is not independent", "yellow"))
+    elif status.solving_itself:
+        same = f"solver and evolver are the same model ({status.solving_itself})"
+        lines.append(shown(f"{same}: it solves what it wrote itself", "yellow"))
     return Group(*lines)
 
 

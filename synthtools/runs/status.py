@@ -47,8 +47,16 @@ class RunStatus(NamedTuple):
     @property
     def judging_itself(self) -> str:
         """The model that wrote tasks, solved them and judged them; empty where no one model did."""
-        solver, evolver, judges = (set(self.models.get(family, ())) for family in ("solver", "evolver", "judges"))
-        return min(solver & evolver & judges, default="")
+        return self._shared("solver", "evolver", "judges")
+
+    @property
+    def solving_itself(self) -> str:
+        """The model that wrote tasks and solved them; empty where no one model did."""
+        return self._shared("solver", "evolver")
+
+    def _shared(self, *families: str) -> str:
+        models = [set(self.models.get(family, ())) for family in families]
+        return min(set[str].intersection(*models), default="")
 
     def to_json(self) -> JsonObject:
         """As `status --json` writes it; `not_counted` in a stage's tallies: its records that are in none of them."""

@@ -85,8 +85,12 @@ def test_status_says_who_did_what_and_warns_of_a_judge_of_its_own_work(tmp_path:
     run = fake_run(tmp_path / "run")
     assert "models: fake (every role)" in invoke("status", "--run", run).stdout
     with Store(run) as store:
-        for role in ("FirstTurn", "SolveTurn", "JudgeTurn"):
+        for role in ("FirstTurn", "SolveTurn"):
             RunLedger(store).write(LedgerEntry(role=role, model="hosted_vllm/q"))
+    told = " ".join(invoke("status", "--run", run).stdout.split())
+    assert "solver and evolver are the same model (hosted_vllm/q): it solves what it wrote itself" in told
+    with Store(run) as store:
+        RunLedger(store).write(LedgerEntry(role="JudgeTurn", model="hosted_vllm/q"))
     told = invoke("status", "--run", run).stdout
     assert "hosted_vllm/q (evolver, solver, judges); fake (other)" in told
     assert "are the same model (hosted_vllm/q): the judge's word is not independent" in " ".join(told.split())
