@@ -43,7 +43,7 @@ imports: setup
 
 lock:
 	@test -x $(BIN)/uv || { echo "make lock: run 'make setup' first"; exit 2; }
-	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra optimize --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--upgrade --output-file requirements.lock
 
