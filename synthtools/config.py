@@ -12,7 +12,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import orjson
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
@@ -46,7 +46,9 @@ class ModelSettings(Record):
     api_base: tuple[str, ...] = ()
     """Addresses of the server's replicas; empty: the provider's own."""
     fallback: str | None = None
-    """Model that an item is given to where the first one's provider fails."""
+    """Model that takes a call where the first one's server fails or its context is too small."""
+    fallback_api_base: tuple[str, ...] = ()
+    """Addresses of its server; empty: those of the model."""
     temperature: float = Field(default=0.2, ge=0.0, le=2.0)
     top_p: float = Field(default=0.95, gt=0.0, le=1.0)
     seed: int = Field(default=0, ge=0)
@@ -55,6 +57,9 @@ class ModelSettings(Record):
     """Most tokens of one answer; None: the backend's own limit."""
     timeout: float | None = Field(default=None, gt=0.0)
     """Seconds for one try of one call; None: the backend's own."""
+    affinity: bool = True
+    """Whether calls whose prompts begin alike prefer one of several servers, for its prefix cache; if not, the least
+    busy server takes each call."""
     options: Annotated[JsonObject, AfterValidator(_without_secrets)] = {}
     """Settings of the backend itself, for example `n_ctx` of `embedded/`; no keys, which the environment holds."""
 
@@ -101,6 +106,12 @@ class RunSettings(Record):
     """Most prompt and generated tokens that the run may use, over all its commands."""
     provider_failures: int = Field(default=10, ge=1)
     """Failures of the provider in a row that end a command."""
+    executor: Literal["local", "ray"] = "local"
+    """Where programs run: in this process, or on the workers of a Ray cluster."""
+    ray_address: str | None = None
+    """Address of the cluster, as Ray has it; None: that of `RAY_ADDRESS`, else one is made on this machine."""
+    ray_workers: int | None = Field(default=None, ge=1)
+    """Worker processes, which share the calls in flight; None: one for each CPU of the cluster."""
 
 
 class Settings(Record):
@@ -139,14 +150,18 @@ class Settings(Record):
         """The model of a role: its own settings over those of `[model]`."""
         own = self.role(role)
         given = {key: getattr(own, key) for key in RoleModel.model_fields if getattr(own, key) not in (None, ())}
-        return self._named(own.name or self.model.name).model_copy(update=given)
+        return self.named(own.name or self.model.name).model_copy(update=given)
 
     @property
     def fallback_model(self) -> ModelSettings | None:
-        """The model that an item is given to where the first one's provider fails."""
-        return None if self.model.fallback is None else self._named(self.model.fallback)
+        """The model that takes a call where another one's server fails or its context is too small."""
+        if self.model.fallback is None:
+            return None
+        named = self.named(self.model.fallback)
+        bases = self.model.fallback_api_base
+        return named.model_copy(update={"api_base": bases}) if bases else named
 
-    def _named(self, name: str) -> ModelSettings:
+    def named(self, name: str) -> ModelSettings:
         """The settings of `[model]` for a model of that name, as far as they are not its own alone."""
         if name == self.model.name:
             return self.model
@@ -182,6 +197,7 @@ VARIABLES: dict[str, str] = {
     "SYNTHTOOLS_JUDGE_MODEL": "models.judges.name",
     "SYNTHTOOLS_JUDGE_API_BASE": "models.judges.api_base",
     "SYNTHTOOLS_FALLBACK_MODEL": "model.fallback",
+    "SYNTHTOOLS_FALLBACK_API_BASE": "model.fallback_api_base",
     "SYNTHTOOLS_TEMPERATURE": "model.temperature",
     "SYNTHTOOLS_TOP_P": "model.top_p",
     "SYNTHTOOLS_SEED": "model.seed",
@@ -191,10 +207,17 @@ VARIABLES: dict[str, str] = {
     "SYNTHTOOLS_CONCURRENCY": "run.concurrency",
     "SYNTHTOOLS_BUDGET_USD": "run.budget_usd",
     "SYNTHTOOLS_BUDGET_TOKENS": "run.budget_tokens",
+    "SYNTHTOOLS_EXECUTOR": "run.executor",
+    "SYNTHTOOLS_RAY_ADDRESS": "run.ray_address",
 }
 """Environment variables by the setting they give; lists are separated by commas."""
 
-_LISTS = ("model.api_base", "run.fields", *(f"models.{role}.api_base" for role in RoleModels.model_fields))
+_LISTS = (
+    "model.api_base",
+    "model.fallback_api_base",
+    "run.fields",
+    *(f"models.{role}.api_base" for role in RoleModels.model_fields),
+)
 
 
 def read_file(path: Path) -> Layer:

@@ -6,6 +6,7 @@ SynthToolsError
 │   ├── ConfigError           a setting is unknown or out of range
 │   ├── DataError             a file, row or record is malformed (says file, line and field)
 │   ├── RunError              the run folder is missing, locked, damaged or of a newer version
+│   │   └── DamagedRecord     one record of a run cannot be read: what needs it fails, the rest goes on
 │   └── ToolCallSyntaxError   a text is not a tool call
 ├── ModelError                one model call gave nothing usable; `cause` says which boundary failed
 │   ├── ProviderError         the model could not be reached or refused the request
@@ -21,7 +22,8 @@ SynthToolsError
 │   ├── SimulatorError        an LLM simulator gave no valid answer for a call
 │   └── ReplayError           a task cannot be replayed: its world is missing or its calls fail
 ├── Dropped                   an item is well made but not good enough: a quality verdict, never retried
-└── BudgetExceeded            a budget of money, tokens, time or items is spent
+├── BudgetExceeded            a budget of money, tokens, time or items is spent
+└── WorkerLost                a Ray worker died while it did an item, as often as the item was tried
 ```
 
 A bad rollout or a bad model answer is data, not a crash: programs turn a `ModelError` of one item into a recorded
@@ -72,6 +74,10 @@ class DataError(UsageError):
 
 class RunError(UsageError):
     """A run folder is missing, in use, damaged, or was written by a newer version."""
+
+
+class DamagedRecord(RunError):
+    """One record of a run cannot be read; an item that needs it fails with that, and other items go on."""
 
 
 class ToolCallSyntaxError(UsageError):
@@ -149,3 +155,7 @@ class Dropped(SynthToolsError):
 
 class BudgetExceeded(SynthToolsError):
     """A budget (money, tokens, calls, time) is spent; what is done is kept."""
+
+
+class WorkerLost(SynthToolsError):
+    """A Ray worker or its node is gone; raised for an item only when that happened as often as it may be tried."""

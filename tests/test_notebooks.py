@@ -1,5 +1,7 @@
 """Every notebook runs from top to bottom on the scripted stand-in, and shows what it says."""
 
+import os
+import sys
 from pathlib import Path
 
 import nbformat
@@ -23,7 +25,7 @@ def said(cells: list[nbformat.NotebookNode], kind: str) -> str:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["first_steps.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == ["first_steps.ipynb", "optimize_a_judge.ipynb"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -46,3 +48,16 @@ def test_first_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = said(cells, "text/html")
     assert "<b>Scenario</b>" in shown and "<b>Tool</b>" in shown
     assert not [path for path in tmp_path.iterdir() if path.suffix == ".sqlite"]
+
+
+def test_optimize_a_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYNTHTOOLS_MODEL", raising=False)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    cells = executed(NOTEBOOKS[1], tmp_path)
+    text = said(cells, "stdout")
+    assert "a scripted stand-in, no language model" in text
+    assert "cases of 3 fields" in text
+    assert "right: correct, said: " in text
+    assert "not recommended" in text and "the instructions are as they were" in text  # a stand-in gains nothing
+    assert "calibrated: " in text and "the judge passes " in text
+    assert "not recommended: no gain beyond chance" in said(cells, "text/html")

@@ -40,6 +40,8 @@ _HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "A
 class DirectClient:
     """Asks one server once."""
 
+    native_tools = True
+
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(("extra_body", "structured"))
         check_addresses(spec)

@@ -37,6 +37,8 @@ class EmbeddedTransport:
     """Chat completions by a .gguf file in this process."""
 
     structured = True
+    native_tools = False
+    """llama.cpp reads the calls of some models' templates only, and not those of the catalogue's."""
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(("n_ctx", "n_threads"))

@@ -1,18 +1,21 @@
-"""The engines DSPy calls: journal first, then a slot, then the transport, then the ledger.
+"""The engines DSPy calls: journal first, then a slot, then the transport, then the ledger; a fallback where it fails.
 
 They wrap every transport alike, so that a backend is a `Transport` and nothing more. Errors of ours pass through DSPy
 wrapped; `SynthAdapter` unwraps them.
 """
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Self
 
 from dspy.lm15 import Request, Response
 
+from synthtools.backends.fallback import Fallback
 from synthtools.backends.ledger import count_usage
 from synthtools.backends.scope import Scope, current_scope
 from synthtools.backends.slots import Slots
+from synthtools.backends.tools import TOOL_KEYS, has_tools, problem_of
 from synthtools.backends.wire import (
     Transport,
     body_key,
@@ -21,9 +24,10 @@ from synthtools.backends.wire import (
     finish_reason,
     schema_title,
     to_response,
+    tool_calls,
     trimmed,
 )
-from synthtools.errors import TruncatedAnswer
+from synthtools.errors import ConfigError, ParseError, ProviderError, TruncatedAnswer
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import OK, LedgerEntry, Usage
 
@@ -47,20 +51,44 @@ class _Call:
 class Calls:
     """What the sync and the async engine of a model share."""
 
-    def __init__(self, transport: Transport, concurrency: int | None) -> None:
+    def __init__(self, transport: Transport, concurrency: int | None, fallback: "Calls | None" = None) -> None:
+        """Sets up the calls of a model.
+
+        Args:
+            transport: Reaches it.
+            concurrency: Most calls in flight; None: the transport's own.
+            fallback: Calls of the model that is asked where this one fails.
+        """
         self.transport = transport
         self.slots = Slots(concurrency) if concurrency is not None else None
+        self.fallback = None if fallback is None else Fallback(fallback)
+
+    def state(self) -> JsonObject:
+        """What rebuilds them, the fallback included; holds no secret."""
+        state = self.transport.state()
+        return state if self.fallback is None else {**state, "fallback": self.fallback.calls.state()}
 
     def opened(self, request: Request) -> tuple[_Call, JsonObject | None]:
         """The call of a request, and the journal's answer to it."""
         scope = current_scope()
         body = chat_body(request)
+        if not self.transport.native_tools and has_tools(body):
+            raise ConfigError(
+                f"{self.transport.model} takes no native tools: ask for the calls as fields of the answer, "
+                "as dspy adapters do without use_native_function_calling"
+            )
         role = scope.role or schema_title(body)
         call = _Call(body, scope, role)
         if scope.journal is None:
             return call, None
         call.key = body_key(role, self.transport.model, scope.attempt, body)
         return call, scope.journal.get(call.key)
+
+    def fallback_of(self, call: _Call) -> Fallback | None:
+        """Who takes a call that fails; nobody where it has tools and the fallback takes none."""
+        if self.fallback is None or (has_tools(call.body) and not self.fallback.calls.transport.native_tools):
+            return None
+        return self.fallback
 
     def started(self, call: _Call) -> None:
         """Just before the transport: the budget may refuse here."""
@@ -78,18 +106,21 @@ class Calls:
         if call.scope.journal is not None:
             call.scope.journal.put(call.key, answer)
         cut = finish_reason(answer) == "length"
-        self._write(call, completion_usage(answer), str(completion.get("replica") or ""),
-                    TruncatedAnswer.__name__ if cut else OK)  # fmt: skip
+        error = _unusable(call, answer)
+        outcome = TruncatedAnswer.__name__ if cut else OK if error is None else type(error).__name__
+        self._write(call, completion_usage(answer), str(completion.get("replica") or ""), outcome)
         return self.replayed(call, answer)
 
     def replayed(self, call: _Call, answer: JsonObject) -> Response:
         """The response of an answer, new or from the journal.
 
-        Raises: TruncatedAnswer, where a schema was asked for and the answer was cut.
+        Raises:
+            TruncatedAnswer: a schema was asked for or a tool was called, and the answer was cut.
+            ParseError: a tool was called with what is no JSON object.
         """
         count_usage(completion_usage(answer))
-        if finish_reason(answer) == "length" and "response_format" in call.body:
-            raise TruncatedAnswer("the answer was cut by the token limit; write less")
+        if (error := _unusable(call, answer)) is not None:
+            raise error
         return to_response(answer, self.transport.model)
 
     def _write(self, call: _Call, usage: Usage, replica: str, outcome: str) -> None:
@@ -115,15 +146,23 @@ class Calls:
             call.scope.made.append(amend)
 
 
+def _unusable(call: _Call, answer: JsonObject) -> ParseError | None:
+    """What is wrong with an answer before anybody reads it."""
+    called = tool_calls(answer)
+    if finish_reason(answer) == "length" and ("response_format" in call.body or called):
+        return TruncatedAnswer("the answer was cut by the token limit; write less")
+    problem = problem_of(called)
+    return None if problem is None else ParseError(problem)
+
+
 class _Engine:
-    supports_response_schema: bool
-    supports_function_calling = False
     supports_reasoning = False
-    supported_params = SUPPORTED_PARAMS
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
         self.supports_response_schema = calls.transport.structured
+        self.supports_function_calling = calls.transport.native_tools
+        self.supported_params = SUPPORTED_PARAMS | TOOL_KEYS if calls.transport.native_tools else SUPPORTED_PARAMS
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Copies of a program share the model's connections."""
@@ -131,7 +170,7 @@ class _Engine:
 
     def dump_state(self) -> JsonObject:
         """What rebuilds the engine; holds no secret."""
-        return self.calls.transport.state()
+        return self.calls.state()
 
     @classmethod
     def load_state(cls, state: JsonObject) -> Self:
@@ -149,19 +188,21 @@ class SyncEngine(_Engine):
         call, stored = self.calls.opened(request)
         if stored is not None:
             return self.calls.replayed(call, stored)
-        if self.calls.slots is None:
-            return self._ask(call)
-        with self.calls.slots.held():
-            return self._ask(call)
-
-    def _ask(self, call: _Call) -> Response:
-        self.calls.started(call)
-        try:
-            completion = self.calls.transport.send(call.body)
-        except BaseException as error:
-            self.calls.failed(call, error)
-            raise
-        return self.calls.answered(call, completion)
+        fallback = self.calls.fallback_of(call)
+        if fallback is None:
+            return self.calls.answered(call, _sent(self.calls, call))
+        failure: ProviderError | None = None
+        if fallback.first_is_due():
+            try:
+                completion = _sent(self.calls, call)
+            except ProviderError as error:
+                failure = fallback.first_failed(error)
+            else:
+                fallback.first_answered()
+                return self.calls.answered(call, completion)
+        with fallback.taking_over(failure):
+            completion = _sent(fallback.calls, call)
+        return fallback.calls.answered(call, completion)
 
 
 class AsyncEngine(_Engine):
@@ -172,16 +213,40 @@ class AsyncEngine(_Engine):
         call, stored = self.calls.opened(request)
         if stored is not None:
             return self.calls.replayed(call, stored)
-        if self.calls.slots is None:
-            return await self._ask(call)
-        async with self.calls.slots.aheld():
-            return await self._ask(call)
+        fallback = self.calls.fallback_of(call)
+        if fallback is None:
+            return self.calls.answered(call, await _asent(self.calls, call))
+        failure: ProviderError | None = None
+        if fallback.first_is_due():
+            try:
+                completion = await _asent(self.calls, call)
+            except ProviderError as error:
+                failure = fallback.first_failed(error)
+            else:
+                fallback.first_answered()
+                return self.calls.answered(call, completion)
+        with fallback.taking_over(failure):
+            completion = await _asent(fallback.calls, call)
+        return fallback.calls.answered(call, completion)
 
-    async def _ask(self, call: _Call) -> Response:
-        self.calls.started(call)
+
+def _sent(calls: Calls, call: _Call) -> JsonObject:
+    """The completion of a call at one model, once there is a slot; its failure is booked."""
+    with calls.slots.held() if calls.slots is not None else nullcontext():
+        calls.started(call)
         try:
-            completion = await self.calls.transport.asend(call.body)
+            return calls.transport.send(call.body)
         except BaseException as error:
-            self.calls.failed(call, error)
+            calls.failed(call, error)
             raise
-        return self.calls.answered(call, completion)
+
+
+async def _asent(calls: Calls, call: _Call) -> JsonObject:
+    """As `_sent`, on the running event loop."""
+    async with calls.slots.aheld() if calls.slots is not None else nullcontext():
+        calls.started(call)
+        try:
+            return await calls.transport.asend(call.body)
+        except BaseException as error:
+            calls.failed(call, error)
+            raise

@@ -4,17 +4,22 @@ LiteLLM is imported at the first call, off the event loop, without its network l
 """
 
 import asyncio
+import gc
 import importlib
+import importlib.util
 import json
 import os
 import socket
+import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 from synthtools.backends.failures import check_addresses, no_address, retry_after, told
 from synthtools.backends.retries import Transient
 from synthtools.backends.spec import ModelSpec
-from synthtools.errors import ContextTooSmall, ModelUnreachable, ProviderError
-from synthtools.types.record import Json, JsonObject
+from synthtools.backends.tools import TOOL_KEYS
+from synthtools.errors import ConfigError, ContextTooSmall, ModelUnreachable, ProviderError
+from synthtools.types.record import JsonObject
 
 KEYLESS = frozenset({"openai", "hosted_vllm"})
 """Prefixes whose servers of one's own need no key; the client insists on one."""
@@ -26,12 +31,19 @@ _UNREACHABLE = frozenset({"ClientConnectorError", "ClientConnectorDNSError", "Co
 
 
 def load_litellm() -> Any:
-    """LiteLLM, set up before its import reads the environment."""
+    """LiteLLM, set up before its import reads the environment.
+
+    Its 260,000 objects live for ever; were they looked at in each full collection of garbage, every one of those would
+    stall the event loop for a fifth of a second. So the collector is told to leave alone what the import left.
+    """
+    is_new = "litellm" not in sys.modules
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_TELEMETRY", "False")
     litellm: Any = importlib.import_module("litellm")
     litellm.suppress_debug_info = True
     litellm.drop_params = False
+    if is_new:
+        gc.freeze()
     return litellm
 
 
@@ -39,6 +51,7 @@ class LiteLLMClient:
     """Asks one server, or a provider, once through LiteLLM."""
 
     structured = True
+    native_tools = True
 
     def __init__(self, spec: ModelSpec) -> None:
         check_addresses(spec)
@@ -51,9 +64,9 @@ class LiteLLMClient:
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, blocking the thread."""
-        litellm = load_litellm()
+        litellm, arguments = load_litellm(), self._arguments(body, base)
         try:
-            return completion_of(litellm.completion(**self._arguments(body, base)))
+            return completion_of(litellm.completion(**arguments))
         except Exception as error:
             raise self._typed(error, base) from error
 
@@ -61,15 +74,15 @@ class LiteLLMClient:
         """The completion of a body, on the running event loop."""
         if self._litellm is None:
             self._litellm = await asyncio.to_thread(load_litellm)
+        arguments = self._arguments(body, base)
         try:
-            return completion_of(await self._litellm.acompletion(**self._arguments(body, base)))
+            return completion_of(await self._litellm.acompletion(**arguments))
         except Exception as error:
             raise self._typed(error, base) from error
 
     def _arguments(self, body: JsonObject, base: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {
-            **body,
-            **self._spec.settings,
+            **with_tools({**body, **self._spec.settings}, self._spec),
             "model": self.model,
             "timeout": self._timeout,
             "num_retries": 0,
@@ -112,6 +125,24 @@ class LiteLLMClient:
         return ProviderError(failed)
 
 
+def with_tools(arguments: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
+    """Arguments of a call, their tools put where LiteLLM takes them: its own `tools` imports MCP, used or not.
+
+    Raises: ConfigError where a provider's tools need that argument and MCP is not installed.
+    """
+    tools = {key: arguments[key] for key in TOOL_KEYS & arguments.keys()}
+    if not tools:
+        return arguments
+    if spec.prefix in KEYLESS:
+        others = {key: value for key, value in arguments.items() if key not in tools}
+        return {**others, "extra_body": {**(others.get("extra_body") or {}), **tools}}
+    if importlib.util.find_spec("mcp") is None:
+        raise ConfigError(
+            f"{spec.name}: LiteLLM needs the package mcp for tools of this provider: pip install 'synthtools[mcp]'"
+        )
+    return arguments
+
+
 def completion_of(answer: Any) -> JsonObject:
     """What is used of a completion of LiteLLM's. Raises: ProviderError for one without choices."""
     choices = answer.choices
@@ -121,12 +152,18 @@ def completion_of(answer: Any) -> JsonObject:
     usage = getattr(answer, "usage", None)
     details = getattr(usage, "prompt_tokens_details", None)
     cached = getattr(details, "cached_tokens", None) or 0
-    content: Json = message.content or ""
+    said: JsonObject = {"role": "assistant", "content": message.content or ""}
+    if calls := getattr(message, "tool_calls", None):
+        said["tool_calls"] = [
+            {"id": call.id, "function": {"name": call.function.name, "arguments": call.function.arguments}}
+            for call in calls
+        ]
     return {
         "model": answer.model or "",
+        "replica": _server_of(answer),
         "choices": [{
             "index": 0,
-            "message": {"role": "assistant", "content": content},
+            "message": said,
             "finish_reason": choices[0].finish_reason or "stop",
         }],
         "usage": {
@@ -135,6 +172,13 @@ def completion_of(answer: Any) -> JsonObject:
             "prompt_tokens_details": {"cached_tokens": cached},
         },
     }  # fmt: skip
+
+
+def _server_of(answer: Any) -> str:
+    """Address of the server that LiteLLM says it asked, without what may be secret in it; empty: it does not say."""
+    hidden: dict[str, Any] = getattr(answer, "_hidden_params", None) or {}
+    parts = urlsplit(str(hidden.get("api_base") or ""))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else ""
 
 
 def _causes(error: BaseException) -> list[BaseException]:

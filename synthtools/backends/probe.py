@@ -51,7 +51,7 @@ class ModelReport(Record):
     context: int | None
     """Tokens of prompt and answer together, where the server tells them."""
     native_tools: ToolSupport
-    """Whether tools offered over HTTP are called as such. The library does without."""
+    """Whether tools offered over HTTP are called as such. The library's own roles do without."""
     seconds: float
     """Median seconds of a call."""
     tokens_per_second: float
@@ -139,7 +139,7 @@ def _of_server(server: ServerReport, model: str) -> list[str]:
     if server.native_tools == "no":
         warnings.append(
             f"no native tool calls: {server.tools_told} (vLLM: --enable-auto-tool-choice --tool-call-parser NAME); "
-            "only other clients need them"
+            "only programs with tools of their own need them"
         )
     return warnings
 

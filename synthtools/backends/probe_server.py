@@ -1,6 +1,6 @@
 """What a server says of itself and of a few raw requests: what the library's own calls never show.
 
-The library sends no native tool calls and reads no reasoning, and a transport reports what a server leaves out as 0. An
+The roles send no native tools, nobody reads reasoning, and a transport reports what a server leaves out as 0. An
 agent trained elsewhere, or a person who sets a server up, wants to know all the same.
 """
 

@@ -1,7 +1,8 @@
 """From a model string to a `dspy.LM`, and into a DSPy context with the adapter.
 
 `prefix/rest` selects a backend by its prefix: ours (`direct/`, `router/`, `vllm/`, `embedded/`, `scripted/`), a
-registered one, or any provider of LiteLLM (`hosted_vllm/`, `openai/`, ...). There is no fallback from one to another.
+registered one, or any provider of LiteLLM (`hosted_vllm/`, `openai/`, ...). One falls back to another only where the
+user names it.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from synthtools.backends.adapter import SynthAdapter
     from synthtools.backends.engine import Calls
+    from synthtools.backends.fallback import Fallback
     from synthtools.backends.replicas import Replicas, ReplicaState
     from synthtools.backends.wire import Transport
 
@@ -102,6 +104,8 @@ def build_lm(
     timeout: float | None = None,
     retries: int | None = None,
     concurrency: int | None = None,
+    affinity: bool = True,
+    fallback: "dspy.LM | None" = None,
     **settings: Json,
 ) -> "dspy.LM":
     """A `dspy.LM` on one of our engines: DSPy's cache and retries are off, every setting goes on the wire.
@@ -116,6 +120,10 @@ def build_lm(
         timeout: Seconds for one try of a call; None: the backend's own.
         retries: Most retries of a try that was refused, broken off or slow; None: the backend's own.
         concurrency: Most calls in flight at once; None: the backend's own.
+        affinity: Whether calls whose prompts begin alike prefer one of several servers, whose prefix cache holds that
+            beginning; if not, the least busy server takes each call.
+        fallback: A model of this function. A call that this one cannot take (its server fails or refuses, the prompt
+            does not fit its context) is made there as it is, sampling included; the ledger shows who answered.
         **settings: `top_k`, `stop`, penalties, and what the backend itself takes.
 
     Raises: ConfigError for an unknown prefix or setting.
@@ -132,9 +140,10 @@ def build_lm(
         timeout=timeout,
         retries=retries,
         concurrency=concurrency,
+        affinity=affinity,
         settings={key: value for key, value in settings.items() if key not in _SAMPLING},
     )
-    calls = _calls(spec)
+    calls = _calls(spec, None if fallback is None else _calls_of(fallback))
     known: dict[str, Any] = {"top_p": top_p, "seed": seed, **sampling}
     try:
         return dspy.LM(
@@ -189,15 +198,39 @@ def replica_states(lm: "dspy.LM") -> "tuple[ReplicaState, ...]":
     return () if replicas is None else replicas.snapshot()
 
 
+def fallback_line(lm: "dspy.LM") -> str:
+    """What a model's fallback did so far, as one line; empty where there is none or it was not needed."""
+    calls = getattr(getattr(lm, "engine", None), "calls", None)
+    fallback: Fallback | None = getattr(calls, "fallback", None)
+    return "" if fallback is None else fallback.line()
+
+
 def calls_from_state(state: JsonObject) -> "Calls":
     """The calls of a saved engine. Raises: ConfigError if its backend is not there."""
-    return _calls(ModelSpec.from_json(state, "the saved model"))
+    own = {key: value for key, value in state.items() if key != "fallback"}
+    other = state.get("fallback")
+    fallback = calls_from_state(other) if isinstance(other, dict) else None
+    return _calls(ModelSpec.from_json(own, "the saved model"), fallback)
 
 
-def _calls(spec: ModelSpec) -> "Calls":
+def _calls(spec: ModelSpec, fallback: "Calls | None") -> "Calls":
     from synthtools.backends.engine import Calls
 
-    return Calls(_factory(spec)(spec), spec.concurrency)
+    transport = _factory(spec)(spec)
+    if fallback is not None and transport.structured and not fallback.transport.structured:
+        raise ConfigError(
+            f"{fallback.transport.model} takes no JSON Schema, which {spec.name} is sent: it cannot be its fallback"
+        )
+    return Calls(transport, spec.concurrency, fallback)
+
+
+def _calls_of(lm: "dspy.LM") -> "Calls":
+    from synthtools.backends.engine import Calls
+
+    calls = getattr(getattr(lm, "engine", None), "calls", None)
+    if not isinstance(calls, Calls):
+        raise ConfigError(f"{lm!r} cannot be a fallback: give a model made by build_lm")
+    return calls
 
 
 def _factory(spec: ModelSpec) -> Factory:

@@ -1,8 +1,9 @@
 """The servers of one model: which takes the next call, which rests, and how much each takes at once.
 
-Calls whose prompts begin alike go to the same server, whose prefix cache then holds that beginning, as long as it has
-no more than its share of the work. A server that fails rests for a while, which doubles from rest to rest; one call
-then tries it. With a single server nothing rests: there is no other to go to, and the calls' own retries wait for it.
+Calls whose prompts begin alike go to the same server, whose prefix cache then holds that beginning, until it has half
+as much again as its share of the work; without affinity, the least busy server takes each call. A server that fails
+rests for a while, which doubles from rest to rest; one call then tries it. With a single server nothing rests:
+there is no other to go to, and the calls' own retries wait for it.
 """
 
 import asyncio
@@ -25,8 +26,12 @@ from synthtools.types.record import JsonObject, Record
 DEFAULT_CONCURRENCY = 256
 """Most calls in flight at one server where the user says nothing."""
 
-_OVERLOADED = 1.25
-"""Times its share of the calls in flight: beyond it, a server's cached prompts are no reason to choose it."""
+_OVERLOADED = 1.5
+"""Times its share of the calls in flight: beyond it, a server's cached prompts are no reason to choose it.
+
+Room for as much is part of it: where each server may have no more than its share, the one with a free place takes
+whatever call comes next, and affinity does nothing just when a run is busiest.
+"""
 _FAILURES_IN_A_ROW = 3
 """Broken or slow answers without a good one between them, after which a server rests. One refused connection does."""
 _FIRST_REST = 1.0
@@ -56,6 +61,8 @@ class Replica:
     address: str
     limit: AdaptiveLimit
     in_flight: int = 0
+    taken: int = 0
+    """Calls it was ever given."""
     failures: int = 0
     rests: int = 0
     """Rests since it last answered; while there are any, one call at a time tries it."""
@@ -97,11 +104,12 @@ class Lease:
     """Length of its answer; negative: none came."""
 
     def answered(self, completion: JsonObject) -> JsonObject:
-        """Takes note of the answer, and returns it with the server's address as its `replica`."""
+        """Takes note of the answer, and returns it with the server's address, where there is one, as its `replica`."""
         usage = completion.get("usage")
         tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
         self.tokens = tokens if isinstance(tokens, int) else 0
-        completion["replica"] = self.address
+        if self.address:
+            completion["replica"] = self.address
         return completion
 
 
@@ -115,14 +123,19 @@ class _Waiting:
 class Replicas:
     """Hands out leases, first come first served, across threads and event loops."""
 
-    def __init__(self, addresses: Sequence[str], concurrency: int | None) -> None:
+    def __init__(self, addresses: Sequence[str], concurrency: int | None, *, affinity: bool = True) -> None:
         """Starts with every server taking calls.
 
         Args:
             addresses: At least one.
-            concurrency: Most calls in flight at all of them together, shared out evenly; None: 256 each.
+            concurrency: Most calls in flight at all of them together, which the caller sees to; None: 256 each.
+            affinity: Whether keys count; if not, the least busy server takes each call.
         """
-        ceiling = DEFAULT_CONCURRENCY if concurrency is None else -(-concurrency // len(addresses))
+        self._affinity = affinity
+        ceiling = DEFAULT_CONCURRENCY
+        if concurrency is not None:
+            uneven = _OVERLOADED if affinity and len(addresses) > 1 else 1.0
+            ceiling = math.ceil(uneven * concurrency / len(addresses))
         self._replicas = [Replica(address, AdaptiveLimit(ceiling)) for address in addresses]
         self._waiting: deque[_Waiting] = deque()
         self._lock = Lock()
@@ -157,7 +170,7 @@ class Replicas:
         """A lease for a block, waited for by blocking the thread.
 
         Args:
-            key: Calls with equal keys go to the same server while they can.
+            key: Calls with equal keys go to the same server while they can, where there is affinity.
             tried: Addresses to be taken only where there is no other.
 
         Raises: Transient where every server rests.
@@ -281,6 +294,7 @@ class Replicas:
 
     def _leased(self, replica: Replica, tried: set[str], now: float) -> Lease:
         replica.in_flight += 1
+        replica.taken += 1
         tries = replica.rests > 0
         if tries:
             replica.tried = True
@@ -295,10 +309,12 @@ class Replicas:
         if not open_:
             return None
         fresh = [replica for replica in open_ if replica.address not in tried] or open_
+        if not self._affinity:
+            return min(fresh, key=lambda replica: (replica.in_flight, replica.taken))
         preferred = max(fresh, key=lambda replica: _weight(key, replica.address))
         calls = 1 + sum(replica.in_flight for replica in self._replicas)
         working = sum(1 for replica in self._replicas if now >= replica.rests_until)
-        if preferred.in_flight < _OVERLOADED * calls / working:
+        if preferred.in_flight <= _OVERLOADED * calls / working:
             return preferred
         return min(fresh, key=lambda replica: (replica.in_flight, -_weight(key, replica.address)))
 

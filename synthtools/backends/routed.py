@@ -23,6 +23,8 @@ class Client(Protocol):
 
     structured: bool
     """Whether a JSON Schema in `response_format` binds the answer."""
+    native_tools: bool
+    """Whether `tools` may be sent."""
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, blocking the thread. `base`: the server's address; empty: the client's own."""
@@ -39,7 +41,8 @@ class Routed:
     def __init__(self, client: Client, spec: ModelSpec) -> None:
         self.model = spec.name
         self.structured = client.structured
-        self.replicas = Replicas(spec.api_bases or ("",), spec.concurrency)
+        self.native_tools = client.native_tools
+        self.replicas = Replicas(spec.api_bases or ("",), spec.concurrency, affinity=spec.affinity)
         self._client = client
         self._spec = spec
 
@@ -81,7 +84,8 @@ def prefix_key(body: JsonObject) -> bytes:
     """What a prompt has in common with others: all its messages but the last, and the first input of that.
 
     The adapter puts the most shared input first (an environment, a tool, its tools): with the system message before it,
-    that is what a server's prefix cache holds from one call to the next.
+    that is what a server's prefix cache holds from one call to the next. Keyed by one input more, several servers would
+    have to read what calls share.
     """
     messages = body["messages"]
     assert isinstance(messages, list)

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
-from synthtools.backends.litellm import LiteLLMClient, completion_of, load_litellm
+from synthtools.backends.litellm import LiteLLMClient, completion_of, load_litellm, with_tools
 from synthtools.backends.retries import Transient
 from synthtools.backends.sessions import background_loop
 from synthtools.backends.spec import ModelSpec
@@ -54,13 +54,20 @@ class RouterClient(LiteLLMClient):
     async def aattempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, on the running event loop."""
         router = self._router if self._router is not None else await asyncio.to_thread(self._made)
+        arguments = self._arguments(body, base)
         try:
-            return completion_of(await router.acompletion(**self._arguments(body, base)))
+            return completion_of(await router.acompletion(**arguments))
         except Exception as error:
             raise self._typed(error, base) from error
 
     def _arguments(self, body: JsonObject, base: str) -> dict[str, Any]:
-        return {**body, "model": self._spec.path, "timeout": self._timeout, "max_retries": 0, "caching": False}
+        return {
+            **with_tools(body, self._spec),
+            "model": self._spec.path,
+            "timeout": self._timeout,
+            "max_retries": 0,
+            "caching": False,
+        }
 
     def _typed(self, error: Exception, base: str) -> Exception:
         if type(error).__name__.startswith("RouterRateLimitError"):  # every deployment rests

@@ -1,8 +1,8 @@
 """A deterministic stand-in for a language model, for tests, dry runs and load: never a fallback.
 
 `scripted/schema` answers any JSON Schema with fitting data; `scripted/library` plays every role on one small world;
-a `Script` plays roles by functions. All are served in process (`scripted/NAME`) and over HTTP
-(`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
+a `Script` plays roles by functions. A native tool that is offered is called with fitting arguments. All are served in
+process (`scripted/NAME`) and over HTTP (`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
 """
 
 import hashlib
@@ -53,13 +53,17 @@ class Script:
     def completion(self, body: JsonObject) -> JsonObject:
         """The chat completion of a chat body. Raises: ProviderError where no role answers."""
         messages = cast("list[JsonObject]", body.get("messages") or [])
-        text = self._text(body, messages)
+        call = _tool_call(body, messages)
+        text = self._text(body, messages) if call is None else ""
         limit = body.get("max_tokens") or body.get("max_completion_tokens")
         cut = isinstance(limit, int) and len(text) > limit * _CHARACTERS_A_TOKEN
         if isinstance(limit, int) and cut:
             text = text[: limit * _CHARACTERS_A_TOKEN]
         asked = sum(len(str(message.get("content") or "")) for message in messages)
-        prompt_tokens, completion_tokens = _tokens(asked), _tokens(len(text))
+        said: JsonObject = {"role": "assistant", "content": text}
+        if call is not None:
+            said = {"role": "assistant", "content": None, "tool_calls": [call]}
+        prompt_tokens, completion_tokens = _tokens(asked), _tokens(len(text if call is None else str(call)))
         return {
             "id": "scripted-" + hashlib.sha256(orjson.dumps(body)).hexdigest()[:16],
             "object": "chat.completion",
@@ -68,8 +72,8 @@ class Script:
             "system_fingerprint": STAND_IN,
             "choices": [{
                 "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": "length" if cut else "stop",
+                "message": said,
+                "finish_reason": "length" if cut else "stop" if call is None else "tool_calls",
             }],
             "usage": {
                 "prompt_tokens": prompt_tokens,
@@ -92,6 +96,29 @@ class Script:
         inputs = {key: _parsed(text) for key, text in parse_prompt(messages).items()}
         answer = play(inputs, schema, seed if isinstance(seed, int) else 0)
         return answer if isinstance(answer, str) else orjson.dumps(answer).decode()
+
+
+def _tool_call(body: JsonObject, messages: list[JsonObject]) -> JsonObject | None:
+    """A call with fitting arguments, where tools are offered and the last message is no result of one.
+
+    Which tool is drawn with the seed, unless `tool_choice` names one.
+    """
+    tools, choice = cast("list[JsonObject]", body.get("tools") or []), body.get("tool_choice")
+    if not tools or choice == "none" or (messages[-1]["role"] == "tool" and choice in (None, "auto")):
+        return None
+    functions = [cast(JsonObject, tool["function"]) for tool in tools]
+    if isinstance(choice, dict):
+        named = cast(JsonObject, choice["function"])["name"]
+        functions = [function for function in functions if function["name"] == named]
+    seed = body.get("seed")
+    draw = random.Random(hashlib.sha256(orjson.dumps([messages, seed])).digest())
+    function = draw.choice(functions)
+    arguments = fitting(cast(JsonObject, function["parameters"]), draw)
+    return {
+        "id": f"call_{draw.randrange(1 << 32):08x}",
+        "type": "function",
+        "function": {"name": function["name"], "arguments": orjson.dumps(arguments).decode()},
+    }
 
 
 _scripts: dict[str, Script] = {"schema": Script()}
@@ -118,6 +145,7 @@ class ScriptedTransport:
     """A script in this process."""
 
     structured = True
+    native_tools = True
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(())

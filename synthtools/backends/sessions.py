@@ -8,6 +8,8 @@ keeps the model there).
 """
 
 import asyncio
+import atexit
+import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator
@@ -20,6 +22,8 @@ _IDLE_SECONDS = 4.0
 _CONNECT_SECONDS = 10.0
 _CLOSING_SECONDS = 1.0
 """Most that a loop of another thread is waited for at exit."""
+_WIND_UP_SECONDS = 0.1
+"""Then its tasks are cancelled: what closes something is done by then, and a library's worker never is."""
 
 
 class _Pool:
@@ -71,8 +75,35 @@ class Sessions:
 def background_loop(process: int) -> asyncio.AbstractEventLoop:
     """The loop, in a thread of its own, on which calls without `await` are made; a forked process has its own."""
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name=f"synthtools-calls-{process}", daemon=True).start()
+    thread = threading.Thread(target=_run, args=(loop,), name=f"synthtools-calls-{process}", daemon=True)
+    thread.start()
+    atexit.register(_end, loop, thread, process)
     return loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """Serves a loop until it is stopped; then ends tasks that a library began there and never ended, and sessions."""
+    loop.run_forever()
+    loop.run_until_complete(_wind_up())
+    loop.run_until_complete(loop.shutdown_asyncgens())  # the sessions
+    loop.close()
+
+
+async def _wind_up() -> None:
+    await asyncio.sleep(0)  # what was dropped a moment ago is closed by tasks that only now begin
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if not left:
+        return
+    _, left = await asyncio.wait(left, timeout=_WIND_UP_SECONDS)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread, process: int) -> None:
+    if process == os.getpid():  # a forked process inherits the loop without its thread
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_CLOSING_SECONDS)
 
 
 async def _life(session: aiohttp.ClientSession) -> AsyncGenerator[None]:

@@ -18,6 +18,8 @@ class ModelSpec(Record):
     """Most retries of what may pass (busy, broken off, slow, unreachable); None: by kind, 1 to 5."""
     concurrency: int | None = None
     """Most calls in flight; None: the backend's own."""
+    affinity: bool = True
+    """Whether calls whose prompts begin alike prefer one of several servers; if not, the least busy one takes each."""
     settings: dict[str, Json] = {}
     """Settings of the backend itself, for example `n_ctx` of `embedded/`."""
 

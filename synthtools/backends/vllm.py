@@ -57,6 +57,8 @@ class VllmTransport:
     """Chat completions by vLLM in this process."""
 
     structured = True
+    native_tools = False
+    """Which parser reads a model's calls, a vLLM server is told (`--tool-call-parser`)."""
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(SETTINGS)

@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast
 import orjson
 from dspy.lm15 import Message, Request, Response, response_from_openai_chat
 
+from synthtools.backends.tools import assistant_message, kept_calls, offered, result_messages
 from synthtools.errors import ConfigError
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.usage import Usage
@@ -22,6 +23,8 @@ class Transport(Protocol):
     """The model string the user gave."""
     structured: bool
     """Whether a JSON Schema in `response_format` binds the answer; if not, the schema is told in the prompt."""
+    native_tools: bool
+    """Whether it takes `tools` and the messages of calls and results; if not, such a call is refused."""
 
     def send(self, body: JsonObject) -> JsonObject:
         """The completion of a body, blocking the thread."""
@@ -37,12 +40,13 @@ class Transport(Protocol):
 
 
 def chat_body(request: Request) -> JsonObject:
-    """The body of a chat request, without its model. Raises: ConfigError for what is not text."""
+    """The body of a chat request, without its model. Raises: ConfigError for what is neither text nor of a tool."""
     config = request.config
     messages: list[Json] = []
     if request.system is not None:
         messages.append({"role": "system", "content": _text(request.system)})
-    messages += [_message(message) for message in request.messages]
+    for message in request.messages:
+        messages += _messages(message)
     body: JsonObject = {"messages": messages}
     for key in ("temperature", "top_p", "top_k", "max_tokens", "seed", "frequency_penalty", "presence_penalty"):
         value = getattr(config, key)
@@ -56,8 +60,7 @@ def chat_body(request: Request) -> JsonObject:
             "type": "json_schema",
             "json_schema": {key: value for key, value in shape.items() if key != "type"},
         }  # fmt: skip
-    if request.tools or config.tool_choice is not None:
-        raise ConfigError("this library asks for tool calls as JSON answers; native tool calling is not sent")
+    body.update(offered(request))
     body.update(cast(JsonObject, config.extensions or {}))
     return body
 
@@ -81,11 +84,14 @@ def trimmed(completion: JsonObject) -> JsonObject:
     choice: JsonObject = first if isinstance(first, dict) else {}
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
+    kept: JsonObject = {"role": "assistant", "content": content if isinstance(content, str) else ""}
+    if isinstance(message, dict) and (calls := kept_calls(message)):
+        kept["tool_calls"] = calls
     return {
         "model": str(completion.get("model") or ""),
         "choices": [{
             "index": 0,
-            "message": {"role": "assistant", "content": content if isinstance(content, str) else ""},
+            "message": kept,
             "finish_reason": str(choice.get("finish_reason") or "stop"),
         }],
         "usage": _counts(completion.get("usage")),
@@ -125,6 +131,12 @@ def finish_reason(completion: JsonObject) -> str:
     return str(choice.get("finish_reason") or "stop") if isinstance(choice, dict) else "stop"
 
 
+def tool_calls(answer: JsonObject) -> list[Json]:
+    """The tool calls of a trimmed completion."""
+    (choice,) = cast("list[dict[str, JsonObject]]", answer["choices"])
+    return cast("list[Json]", choice["message"].get("tool_calls") or [])
+
+
 def to_response(completion: JsonObject, model: str) -> Response:
     """A trimmed completion as DSPy takes it."""
     return response_from_openai_chat({**completion, "model": completion.get("model") or model}, model=model)
@@ -134,9 +146,12 @@ def _count(value: Json) -> int:
     return int(value) if isinstance(value, (int, float)) else 0
 
 
-def _message(message: Message) -> JsonObject:
-    role = "system" if message.role == "developer" else message.role
-    return {"role": role, "content": _text(message.parts)}
+def _messages(message: Message) -> list[JsonObject]:
+    if message.role == "tool":
+        return result_messages(message)
+    if message.role == "assistant":
+        return [assistant_message(message, _text([part for part in message.parts if part.type != "tool_call"]))]
+    return [{"role": "system" if message.role == "developer" else message.role, "content": _text(message.parts)}]
 
 
 def _text(content: Any) -> str:

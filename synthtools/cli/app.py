@@ -6,6 +6,8 @@ import typer
 
 from synthtools import __version__
 from synthtools.cli import imports, models, pipeline, records
+from synthtools.cli.calibrate import calibrate
+from synthtools.cli.optimizing import optimize
 from synthtools.cli.quickstart import quickstart
 
 app = typer.Typer(
@@ -43,6 +45,8 @@ app.command("trajectory-generation")(pipeline.trajectory_generation)
 app.command("status")(records.status)
 app.command("show")(records.show)
 app.command("verify")(records.verify)
+app.command("calibrate")(calibrate)
+app.command("optimize")(optimize)
 app.add_typer(imports.app, name="import")
 app.add_typer(models.app, name="models")
 app.command("fields")(models.fields)

@@ -8,12 +8,14 @@ import typer
 from synthtools.cli.options import ModelOptions
 from synthtools.cli.work import gather_settings, out, say
 from synthtools.errors import UsageError
+from synthtools.optimizers.judged import judges_in
 from synthtools.reports.costs import costs, costs_json
 from synthtools.reports.duplicates import Repeated, find_repetitions
 from synthtools.reports.funnel import funnel, left_line
 from synthtools.reports.text import plain, shown
 from synthtools.reports.views import view
 from synthtools.runs.item import Item
+from synthtools.runs.judges import standing
 from synthtools.runs.run import Run, open_run
 from synthtools.runs.stages import STAGES, UNHASHED
 from synthtools.types.record import Json
@@ -37,7 +39,7 @@ def show_status(folder: Path, options: ModelOptions, *, as_json: bool, check: bo
                 report.update(costs_json(run.store, status, gather_settings(folder, options)))
             print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
         else:
-            out.print(funnel(run.store))
+            out.print(funnel(run.store, status))
             if cost:
                 out.print(costs(run.store, status, gather_settings(folder, options)))
             if left := left_line(status):
@@ -72,7 +74,10 @@ def show_record(folder: Path, id: str, stage: str | None, *, as_json: bool) -> N
             print(orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2).decode())
             return
         out.print(shown(f"{item.stage}", "dim"))
-        out.print(view(STAGES[item.stage].read(payload, item.id)))
+        record = STAGES[item.stage].read(payload, item.id)
+        out.print(view(record))
+        for judge in judges_in(item.stage, record):
+            out.print(shown(f"{judge} {standing(run.store, judge).line}", "dim"))
 
 
 def _chosen(run: Run, id: str, stage: str | None) -> Item:

@@ -32,10 +32,10 @@ def pull(name: Annotated[str, typer.Argument(help="A name of `models list`.")]) 
 @app.command("check")
 @command
 def check(options: ModelOptions) -> None:
-    """Asks the model a few small questions: is it there, does it keep to a schema, how fast is it."""
-    from synthtools.cli.choosing import check_model
+    """Asks every model of the settings a few small questions: is it there, does it keep to a schema, how fast is it."""
+    from synthtools.cli.checking import check_models
 
-    check_model(options)
+    check_models(options)
 
 
 @command

@@ -40,12 +40,20 @@ class ModelOptions:
     ] = None
     judge_model: Annotated[str | None, typer.Option(help="Another model as judge.", rich_help_panel=_MODEL)] = None
     fallback_model: Annotated[
-        str | None, typer.Option(help="Model for items on which the first one's server fails.", rich_help_panel=_MODEL)
+        str | None,
+        typer.Option(help="Model for calls that fail or are too long for the first one.", rich_help_panel=_MODEL),
     ] = None
     temperature: Annotated[float | None, typer.Option(help="Default 0.2.", rich_help_panel=_MODEL)] = None
     top_p: Annotated[float | None, typer.Option(help="Default 0.95.", rich_help_panel=_MODEL)] = None
     seed: Annotated[int | None, typer.Option(help="Seed of first tries.", rich_help_panel=_MODEL)] = None
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer.", rich_help_panel=_MODEL)] = None
+    executor: Annotated[
+        str | None, typer.Option(help="local, or ray: on the workers of a Ray cluster.", rich_help_panel=_SETTINGS)
+    ] = None
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of the Ray cluster; else one on this machine.", rich_help_panel=_SETTINGS),
+    ] = None
     concurrency: Annotated[int | None, typer.Option(help="Calls in flight.", rich_help_panel=_BOUNDS)] = None
     limit: Annotated[
         int | None,

@@ -61,7 +61,7 @@ def _work_on(
             retry_failed=options.retry_failed,
             redo=redo,
             accept_changes=options.accept_changes,
-            program_files=program_files(options, stages),
+            program_files=program_files(options, stages, settings),
         )
         summary = drive(store, work, notes)
     files = write_files(folder, stages, summary)

@@ -57,7 +57,7 @@ def quickstart_run(options: ModelOptions, field: str, folder: Path | None, minut
             seconds=minutes * 60,
             retry_failed=options.retry_failed,
             accept_changes=options.accept_changes,
-            program_files=program_files(options, stages),
+            program_files=program_files(options, stages, settings),
             watchers=(minimum,),
             goal=lambda: minimum.is_met,
             more=more,
@@ -92,7 +92,7 @@ def _show(run: Run, minimum: Minimum, files: Sequence[Path]) -> None:
             out.print(trajectory_view(run.record("trajectory-generation", rollout)))
             out.print()
     out.rule("Every try")
-    out.print(funnel(run.store))
+    out.print(funnel(run.store, run.status()))
     out.print(
         f"{minimum.tools} audited tools answered by certified code, {minimum.tasks} certified tasks that change the "
         f"state, {minimum.rollouts} rollouts verified as solved",

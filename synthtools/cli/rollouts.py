@@ -57,7 +57,7 @@ def roll_out(
             limit=options.limit,
             retry_failed=options.retry_failed,
             accept_changes=options.accept_changes,
-            program_files=program_files(options, stages),
+            program_files=program_files(options, stages, settings),
             wanted=_wanted(task_ids, fields),
         )
         summary = drive(store, work, notes)

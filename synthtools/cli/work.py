@@ -49,6 +49,8 @@ _OPTIONS = {
     "budget_usd": "run.budget_usd",
     "budget_tokens": "run.budget_tokens",
     "profile": "profile.name",
+    "executor": "run.executor",
+    "ray_address": "run.ray_address",
 }
 """Options of the command line by the setting they give."""
 
@@ -94,6 +96,8 @@ def gather_settings(
     settings = settle(_for_another_model(layers))
     if options.litellm_config is not None and not settings.model.name.startswith("router/"):
         raise ConfigError(f"--litellm-config is for --model router/NAME, not for {settings.model.name}")
+    if options.ray_address is not None and settings.run.executor != "ray":
+        raise ConfigError("--ray-address is for --executor ray")
     return settings
 
 
@@ -156,20 +160,46 @@ def _is_same(one: str, other: str) -> bool:
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 
 
-def program_files(options: ModelOptions, stages: Sequence[Stage]) -> dict[str, Path]:
-    """Saved programs by stage. Raises: UsageError where it is not clear which stage a file is for."""
-    files: dict[str, Path] = {}
+def program_files(options: ModelOptions, stages: Sequence[Stage], settings: Settings) -> dict[str, list[Path]]:
+    """Saved programs by stage; a compiled one without a stage is for every stage that has what was compiled.
+
+    Raises: UsageError where it is not clear which stage a file is for, or it does not fit; before anything is paid.
+    """
+    files: dict[str, list[Path]] = {}
     for text in options.program or ():
         stage, sign, path = text.partition("=")
         if not sign:
-            public = [stage.name for stage in stages if not stage.internal]
-            if len(public) != 1:
-                raise UsageError(f"--program {text}: say for which stage, for example --program env-audit={text}")
-            stage, path = public[0], text
-        if stage not in STAGES:
+            path, names = text, _stages_of(Path(text), stages, settings)
+        elif stage not in STAGES:
             raise UsageError(f"--program {text}: there is no stage {stage}; there are {', '.join(STAGES)}")
-        files[stage] = Path(path)
+        else:
+            names = [stage]
+        for name in names:
+            files.setdefault(name, []).append(Path(path))
+    if files:
+        from synthtools.runs.models import load_program
+
+        for name, paths in files.items():
+            program = STAGES[name].load_program(settings.profile)
+            for path in paths:
+                load_program(program, path)
     return files
+
+
+def _stages_of(path: Path, stages: Sequence[Stage], settings: Settings) -> list[str]:
+    public = [stage.name for stage in stages if not stage.internal]
+    if path.is_file() and path.suffix == ".json":
+        from synthtools.modules.compiled import is_compiled
+        from synthtools.runs.models import stages_with
+
+        if is_compiled(path):
+            found = [stage.name for stage in stages_with(path, stages, settings.profile)]
+            if not found:
+                raise UsageError(f"--program {path}: nothing in {', '.join(public)} is what it was compiled for")
+            return found
+    if len(public) != 1:
+        raise UsageError(f"--program {path}: say for which stage, for example --program env-audit={path}")
+    return public
 
 
 def conclude(
@@ -207,7 +237,7 @@ def _report(store: StoreReader, summary: Summary, options: ModelOptions, files: 
         say(f"nothing to do in {store.folder}{again}")
         return
     if not options.json and not (summary.ending == "provider" and not summary.done):
-        out.print(funnel(store))
+        out.print(funnel(store, status))
     if summary.ending == "limit":
         say(f"the limit of {options.limit} is reached; {left_line(status)}")
     elif summary.ending in ("budget", "deadline"):

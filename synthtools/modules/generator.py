@@ -12,6 +12,7 @@ from synthtools.errors import AnswerRefused, ParseError
 from synthtools.modules import drafts
 from synthtools.modules.demos import BEHAVIOURS
 from synthtools.modules.role import Role
+from synthtools.modules.simulator import records_view
 from synthtools.signatures import generator as ask
 from synthtools.types.environment import Collection, EnvSpec, RecordKind, Scenario
 from synthtools.types.names import slug
@@ -404,7 +405,7 @@ class BehaviourGenerator(Role):
         guard, _, apply = last_source.partition("\n\n\n")
         return await self.ask(
             build,
-            state_example=example,
+            state_example=records_view(tool, example),
             tool=behaviour_text(tool),
             last_guard=guard,
             last_apply=apply,

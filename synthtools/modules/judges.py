@@ -10,6 +10,7 @@ from synthtools.errors import AnswerRefused
 from synthtools.modules import drafts
 from synthtools.modules.generator import behaviour_text
 from synthtools.modules.role import Role
+from synthtools.modules.simulator import records_view
 from synthtools.modules.solver import exchange
 from synthtools.signatures import judges as ask
 from synthtools.types.call import Response, ToolCall
@@ -136,8 +137,8 @@ class DisagreementJudge(Role):
         return await self.ask(
             build,
             tool=behaviour_text(tool),
-            records=case.before,
             now=now,
+            records=records_view(tool, case.before),
             arguments=case.arguments,
             first=shown[0],
             second=shown[1],

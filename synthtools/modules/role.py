@@ -4,13 +4,15 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import dspy
 
 from synthtools.backends.scope import current_scope
 from synthtools.backends.scope import role as role_scope
-from synthtools.errors import AnswerRefused, ConfigError, ParseError, TruncatedAnswer
+from synthtools.errors import AnswerRefused, ConfigError, DataError, ParseError, TruncatedAnswer
+from synthtools.modules.compiled import is_compiled, read_compiled
 from synthtools.types.record import Json
 
 Result = TypeVar("Result")
@@ -55,6 +57,25 @@ class Blocking(dspy.Module):
     def forward(self, **inputs: Any) -> Any:
         """The same as `aforward`, for callers without an event loop."""
         return run_blocking(self.aforward(**inputs))
+
+    def load(self, path: str | Path, **options: Any) -> None:
+        """Loads a compiled program, or a state that `save` wrote.
+
+        Args:
+            path: The file.
+            options: As `dspy.Module.load` takes them, for a saved state.
+
+        Raises: DataError for a file that is neither, or a compiled program that was changed, or is for other
+            signatures or another role.
+        """
+        file = Path(path)
+        if file.suffix == ".json" and is_compiled(file):
+            read_compiled(file).apply(self, str(path))
+            return
+        try:
+            super().load(path, **options)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} holds no state of {type(self).__name__}: {error!r}") from error
 
 
 class Role(Blocking):

@@ -22,6 +22,16 @@ def tool_view(tool: Tool) -> JsonObject:
     return {key: wire[key] for key in wire if key not in ("reads", "writes", "error_status_codes")}
 
 
+def records_view(tool: Tool, records: Json) -> Json:
+    """Records as prompts about a tool show them: its own collection first, then those that it looks things up in.
+
+    Prompts about tools of one collection then begin alike, whatever else each of them reads.
+    """
+    if not isinstance(records, dict):
+        return records
+    return {name: records[name] for name in dict.fromkeys((*tool.writes, *tool.reads, *records)) if name in records}
+
+
 class RuleChecker(Role):
     """Tool and call -> whether a documented error, written as prose, applies."""
 
@@ -46,7 +56,7 @@ class RuleChecker(Role):
             build,
             feedback=feedback,
             tool=tool_view(tool),
-            records=records,
+            records=records_view(tool, records),
             arguments=call.arguments,
             answer_schema=schema,
         )
@@ -93,7 +103,7 @@ class ResponseSimulator(Role):
             build,
             feedback=feedback,
             tool=tool_view(tool),
-            records=records,
+            records=records_view(tool, records),
             now=now,
             arguments=call.arguments,
             output_schema=tool.output_schema(),

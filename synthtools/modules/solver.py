@@ -77,16 +77,21 @@ class OneShotSolver(Role):
     max_tokens = 800
 
     async def aforward(self, *, tools: Sequence[Tool], request: str, most: int) -> tuple[ToolCall, ...]:
-        """Plans at most `most` calls for a request."""
+        """Plans at most `most` calls for a request.
+
+        The tools are shown in the order of their names, so that tasks of one environment begin alike: that order tells
+        nothing of the solution either.
+        """
+        named = sorted(tools, key=lambda tool: tool.name)
 
         def build(answer: dspy.Prediction) -> tuple[ToolCall, ...]:
             return tuple(call_of(row) for row in cast(list[dict[str, Any]], answer.calls))
 
         return await self.ask(
             build,
-            tools=[agent_view(tool) for tool in tools],
+            tools=[agent_view(tool) for tool in named],
             request=request,
-            answer_schema=drafts.between(1, most, drafts.call_schema(tools)),
+            answer_schema=drafts.between(1, most, drafts.call_schema(named)),
         )
 
 

@@ -7,7 +7,7 @@ import dspy
 from synthtools.errors import AnswerRefused
 from synthtools.modules import drafts
 from synthtools.modules.role import Role
-from synthtools.modules.simulator import tool_view
+from synthtools.modules.simulator import records_view, tool_view
 from synthtools.signatures import validator as ask
 from synthtools.types.audit import TestCall
 from synthtools.types.call import Response, ToolCall
@@ -50,7 +50,11 @@ class TestCallWriter(Role):
 
         item = drafts.closed({"expectation": drafts.text(120), "arguments": tool.parameters_schema()})
         return await self.ask(
-            build, tool=tool_view(tool), records=_some(records), mode=mode, answer_schema=drafts.exactly(count, item)
+            build,
+            records=records_view(tool, _some(records)),
+            tool=tool_view(tool),
+            mode=mode,
+            answer_schema=drafts.exactly(count, item),
         )
 
 
@@ -79,8 +83,8 @@ class ResponseJudge(Role):
         wrong = "should_error_got_success" if response.ok else "should_success_got_error"
         return await self.ask(
             build,
+            records=records_view(tool, records),
             tool=tool_view(tool),
-            records=records,
             arguments=test.call.arguments,
             expectation=test.expectation,
             outcome=response.shown(),

@@ -10,6 +10,7 @@ from synthtools.modules.role import Blocking
 from synthtools.modules.simulator import LLMSimulator
 from synthtools.modules.validator import ResponseJudge, TestCallWriter
 from synthtools.programs.audit_score import scored
+from synthtools.programs.audit_verdict import verdict_by_code
 from synthtools.programs.together import together
 from synthtools.types.audit import AuditedCall, AuditedEnv, TestCall, ToolAudit
 from synthtools.types.call import ToolCall
@@ -167,22 +168,13 @@ class EnvAudit(Blocking):
             evidence.calls.append(AuditedCall(test=test, response=made.response, verdict=verdict))
 
     async def _verdict(self, env: EnvSpec, made: Made, test: TestCall) -> SimulationVerdict:
-        """The judgement of an answer, by code where code can tell.
-
-        A failure of the simulator, among them changes outside the tool's writes, is the tool's own.
-        """
-        tool, response = made.tool, made.response
-        if response.answered_by == "simulator_failure":
-            return SimulationVerdict(verdict="inappropriate_response", reason=response.error_message or "no answer")
-        if response.answered_by == "code" and response.ok == test.should_succeed:
-            return SimulationVerdict(verdict="correct", reason="certified code answers as expected")
-        code = env.code.get(tool.name)
-        if code is not None and code.guard_certified and response.answered_by == "model" and not response.ok:
-            return SimulationVerdict(
-                verdict="should_success_got_error", reason="the tool's certified guard lets the call pass"
-            )
+        """The judgement of an answer, by code where code can tell."""
+        tool = made.tool
+        by_code = verdict_by_code(env, test, made.response)
+        if by_code is not None:
+            return by_code
         records = slice_of(made.before, (*tool.reads, *tool.writes)) or None
-        return await self.judge.acall(tool=tool, records=records, test=test, response=response)
+        return await self.judge.acall(tool=tool, records=records, test=test, response=made.response)
 
     async def _try_schema(self, worlds: _Worlds, evidence: _Evidence) -> None:
         """Every call that breaks the schema, one after another in one session, none of which may change anything."""

@@ -3,18 +3,21 @@
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from synthtools.reports.calibration import judges_line
 from synthtools.reports.quality import models_line, quality
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.reader import StoreReader
-from synthtools.runs.status import RunStatus, read_status
+from synthtools.runs.status import RunStatus
 from synthtools.types.usage import Usage
 
 _MOST_REASONS = 6
 
 
-def funnel(store: StoreReader) -> RenderableType:
+def funnel(store: StoreReader, status: RunStatus) -> RenderableType:
     """Items by stage with their losses and reasons, how good what came of them is, and the models that made it."""
-    status = read_status(store)
+    reasons = [("dropped", row) for row in store.reasons("dropped")]
+    reasons += [("failed", row) for row in store.reasons("failed")]
+    reasons += [("lost", row) for row in store.losses()]
     table = Table(title="Funnel", title_justify="left", header_style="bold", expand=False)
     table.add_column("stage", no_wrap=True)
     for name in ("done", "dropped", "failed", "left"):
@@ -24,8 +27,8 @@ def funnel(store: StoreReader) -> RenderableType:
         if not any((stage.done, stage.dropped, stage.failed, stage.left)):
             continue
         numbers = (stage.done, stage.dropped, stage.failed, stage.left)
-        table.add_row(name, *(str(number) if number else "-" for number in numbers), shown(_why(store, name)))
-    further = (quality(status), shown(usage_line(status.usage)), models_line(status))
+        table.add_row(name, *(str(number) if number else "-" for number in numbers), shown(_why(reasons, name)))
+    further = (quality(status), shown(usage_line(status.usage)), models_line(status), judges_line(status))
     return Group(table, *(part for part in further if part is not None))
 
 
@@ -43,10 +46,7 @@ def left_line(status: RunStatus) -> str:
     return f"left to do: {', '.join(left)}" if left else ""
 
 
-def _why(store: StoreReader, stage: str) -> str:
-    rows = [("dropped", row) for row in store.reasons("dropped")]
-    rows += [("failed", row) for row in store.reasons("failed")]
-    rows += [("lost", row) for row in store.losses()]
-    found = [f"{number} {word}: {one_line(reason, 120)}" for word, (at, reason, number) in rows if at == stage]
+def _why(reasons: list[tuple[str, tuple[str, str, int]]], stage: str) -> str:
+    found = [f"{number} {word}: {one_line(reason, 120)}" for word, (at, reason, number) in reasons if at == stage]
     more = len(found) - _MOST_REASONS
     return "; ".join(found[:_MOST_REASONS]) + (f"; {more} more reasons" if more > 0 else "")

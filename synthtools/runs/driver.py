@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from synthtools.runs.executors import LocalExecutor
 from synthtools.runs.forecast import note_forecast, plan
 from synthtools.runs.item import Item
 from synthtools.runs.journal import RunLedger
-from synthtools.runs.models import Models, program_hashes
+from synthtools.runs.judges import note_judges
+from synthtools.runs.models import Models, ProgramFiles, program_hashes
 from synthtools.runs.progress import ProgressView, progress_view
+from synthtools.runs.ray_executor import RayExecutor
 from synthtools.runs.scheduler import Limits, Scheduler, Summary, Watcher
-from synthtools.runs.stages import Stage
+from synthtools.runs.stages import Program, Stage
 from synthtools.runs.store import Store
 from synthtools.runs.transitions import RunTransitions
 
@@ -38,7 +40,7 @@ class Work:
     redo: Sequence[str] = ()
     """Stages whose finished items are done again; a record stays until a better one replaces it."""
     accept_changes: bool = False
-    program_files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    program_files: ProgramFiles = field(default_factory=dict[str, Sequence[Path]])
     """Saved states of programs, by stage."""
     wanted: Callable[[Item], bool] = lambda item: True
     """Which items are to be done at all."""
@@ -74,14 +76,25 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
             made.append(Models(work.settings, work.program_files, RunTransitions(store)))
         return made[0]
 
-    executor = LocalExecutor(
+    def program(stage: Stage) -> Program:
+        loaded = models().program(stage)
+        note_judges(store, loaded, models().main.model)
+        return loaded
+
+    remote: RayExecutor | None = None
+    if work.settings.run.executor == "ray":
+        remote = RayExecutor(store, ledger, budget, work.settings, work.program_files, program)
+    executor = remote or LocalExecutor(
         store,
         ledger,
-        lambda stage: models().program(stage),
+        program,
         before_call=budget.check,
-        fallback=None if work.settings.model.fallback is None else lambda stage: models().fallback_program(stage),
     )
-    view = progress_view(console, store, stages, lambda: made[0].replicas() if made else ())
+    view = progress_view(
+        *(console, store, stages),
+        lambda: made[0].replicas() if made and remote is None else (),
+        lambda: remote.line() if remote is not None else made[0].fallback_line() if made else "",
+    )
     scheduler = Scheduler(
         store,
         executor,
@@ -101,7 +114,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     if not scheduler.prepare():
         return Summary(ending="goal" if work.goal() else "finished")
     note_forecast(store, plan(store, stages, work.settings.profile, work.limit))
-    with models().used(), view:
+    with models().used(), remote.opened() if remote is not None else contextlib.nullcontext(), view:
         return asyncio.run(_run(scheduler, view, console))
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from synthtools.backends.scope import scope
-from synthtools.errors import ProviderError
 from synthtools.runs.item import Item
 from synthtools.runs.journal import ItemJournal, RunLedger
 from synthtools.runs.stages import Inputs, Program, Stage
@@ -39,7 +38,6 @@ class LocalExecutor:
         programs: Callable[[Stage], Program],
         *,
         before_call: Callable[[], None] | None = None,
-        fallback: Callable[[Stage], Program] | None = None,
     ) -> None:
         """Sets up the executor.
 
@@ -48,15 +46,12 @@ class LocalExecutor:
             ledger: Counts what is paid.
             programs: A stage's program, asked for once a stage.
             before_call: Called before each paid call; may raise BudgetExceeded.
-            fallback: A stage's program on another model, which does an item where the first one's provider fails.
         """
         self._store = store
         self._ledger = ledger
         self._make = programs
         self._programs: dict[str, Program] = {}
         self._before_call = before_call
-        self._fallback = fallback
-        self._fallbacks: dict[str, Program] = {}
 
     async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
         """Runs the program in the item's scope."""
@@ -70,11 +65,4 @@ class LocalExecutor:
             before_call=self._before_call,
             variation=variation,
         ):
-            try:
-                return await self._programs[stage.name].acall(**inputs)
-            except ProviderError:
-                if self._fallback is None:
-                    raise
-            if stage.name not in self._fallbacks:
-                self._fallbacks[stage.name] = self._fallback(stage)
-            return await self._fallbacks[stage.name].acall(**inputs)
+            return await self._programs[stage.name].acall(**inputs)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, cast
 
 import orjson
 
+from synthtools.errors import DamagedRecord
 from synthtools.runs.item import Item
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import LedgerEntry, Usage
@@ -48,16 +49,40 @@ class ItemJournal:
         found = self._store.rows(
             "SELECT answer FROM journal WHERE stage = ? AND item = ? AND key = ?", (*self._item.key, key)
         )
-        return cast(JsonObject, orjson.loads(zlib.decompress(cast(bytes, found[0][0])))) if found else None
+        return unpack_answer(cast(bytes, found[0][0])) if found else None
 
     def put(self, key: str, answer: JsonObject) -> None:
         """Keeps an answer."""
-        values = (*self._item.key, key, zlib.compress(orjson.dumps(answer), 1))
+        self.put_packed(key, pack_answer(answer))
+
+    def put_packed(self, key: str, answer: bytes) -> None:
+        """Keeps an answer that was packed elsewhere."""
+        values = (*self._item.key, key, answer)
         self._pending.append(
             self._store.submit(
                 lambda connection: connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)
             )
         )
+
+    def packed(self) -> dict[str, bytes]:
+        """All answers by key, packed. Raises: RunError as `get`."""
+        while self._pending:
+            self._pending.pop().result()
+        found = self._store.rows("SELECT key, answer FROM journal WHERE stage = ? AND item = ?", self._item.key)
+        return dict(cast("list[tuple[str, bytes]]", found))
+
+
+def pack_answer(answer: JsonObject) -> bytes:
+    """An answer as the journal keeps it."""
+    return zlib.compress(orjson.dumps(answer), 1)
+
+
+def unpack_answer(packed: bytes) -> JsonObject:
+    """The answer that was packed. Raises: DamagedRecord."""
+    try:
+        return cast(JsonObject, orjson.loads(zlib.decompress(packed)))
+    except (zlib.error, orjson.JSONDecodeError) as error:
+        raise DamagedRecord("an answer that the journal kept is damaged: `--retry-failed` asks again") from error
 
 
 class RunLedger:

@@ -26,9 +26,16 @@ class RunLock:
             who = f"process {holder}" if holder.isdigit() else "another process"
             raise RunError(f"the run {self._path.parent} is in use by {who}: wait for it, or end it") from None
         except OSError as error:
-            raise RunError(f"the run folder {self._path.parent} cannot be written: {error.strerror}") from error
-        self._path.write_text(str(os.getpid()), encoding="utf-8")
+            raise self._unwritable(error) from error
+        try:
+            self._path.write_text(str(os.getpid()), encoding="utf-8")
+        except OSError as error:
+            self._lock.release()
+            raise self._unwritable(error) from error
         return self
+
+    def _unwritable(self, error: OSError) -> RunError:
+        return RunError(f"the run folder {self._path.parent} cannot be written: {error.strerror}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

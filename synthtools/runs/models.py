@@ -3,7 +3,7 @@
 import hashlib
 import importlib
 import logging
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,18 +12,20 @@ from synthtools.config import ModelSettings, RoleModel, RoleModels, Settings
 from synthtools.errors import ConfigError
 from synthtools.runs.stages import Program, Stage
 from synthtools.signatures.families import family_of
+from synthtools.types.profile import Profile
 from synthtools.world.transitions import Transitions
 
 if TYPE_CHECKING:
     from synthtools.backends.replicas import ReplicaState
 
+ProgramFiles = Mapping[str, Sequence[Path]]
+"""Saved states of programs by stage, in the order in which they are loaded."""
+
 
 class Models:
     """Reaches the models that the settings name, and makes programs that use them. DSPy is imported here."""
 
-    def __init__(
-        self, settings: Settings, program_files: Mapping[str, Path], transitions: Transitions | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, program_files: ProgramFiles, transitions: Transitions | None = None) -> None:
         """Sets up the models.
 
         Args:
@@ -37,11 +39,12 @@ class Models:
         self._program_files = program_files
         self._transitions = transitions
         self._reached: dict[str, Any] = {}
+        fallback = settings.fallback_model
+        self._fallback: Any = None
+        self._fallback = None if fallback is None else self._model(fallback)
         self.main: Any = self._model(settings.model)
         self.roles: dict[str, Any] = {role: self._model(settings.model_of(role)) for role in RoleModels.model_fields}
         """The model of each role."""
-        fallback = settings.fallback_model
-        self._fallback: Any = None if fallback is None else self._model(fallback)
 
     @contextmanager
     def used(self) -> Generator[None]:
@@ -61,43 +64,55 @@ class Models:
 
         return tuple(state for model in self._reached.values() for state in replica_states(model))
 
+    def fallback_line(self) -> str:
+        """What the fallback model did so far in place of the others; empty where it was not needed."""
+        from synthtools.backends.registry import fallback_line
+
+        return "; ".join(line for model in self._reached.values() if (line := fallback_line(model)))
+
     def program(self, stage: Stage) -> Program:
-        """A stage's program, with its saved state where one is given, each role on its own model."""
-        return self._program(stage, self.roles)
+        """A stage's program, with its saved states where some are given, each role on its own model.
 
-    def fallback_program(self, stage: Stage) -> Program:
-        """A stage's program with every role on the fallback model."""
-        return self._program(stage, dict.fromkeys(self.roles, self._fallback))
+        Raises: DataError, ConfigError for a file that is no state of it.
+        """
+        program: Any = stage.load_program(self._settings.profile)
+        for path in self._program_files.get(stage.name, ()):
+            load_program(program, path)
+        if stage.worlds:
+            program.transitions = self._transitions
+        self.assign(program)
+        return cast(Program, program)
 
-    def _program(self, stage: Stage, roles: Mapping[str, Any]) -> Program:
+    def assign(self, program: Any) -> None:
+        """Gives each role of a program its own model, where the settings name one."""
         from synthtools.modules.role import Role
         from synthtools.modules.validator import ResponseJudge
 
-        program: Any = stage.load_program(self._settings.profile)
-        path = self._program_files.get(stage.name)
-        if path is not None:
-            try:
-                program.load(str(path))
-            except (OSError, ValueError, KeyError) as error:
-                raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
-        if stage.worlds:
-            program.transitions = self._transitions
         for _, module in program.named_sub_modules():
             if isinstance(module, Role):
                 role = family_of(type(module).signature.__name__)
                 if isinstance(module, ResponseJudge) and self._settings.role(role) == RoleModel():
                     role = "judges"
-                model = roles.get(role)
+                model = self.roles.get(role)
                 if model is not None and model is not self.main:
                     cast(Any, module).set_lm(model)
-        return cast(Program, program)
+
+    def named(self, name: str, api_base: Sequence[str] = ()) -> Any:
+        """Another model by its name, with the settings of the main one as far as they are not its own alone.
+
+        Args:
+            name: `prefix/rest`.
+            api_base: Addresses of its server; empty: as the main one's.
+        """
+        settings = self._settings.named(name)
+        return self._model(settings.model_copy(update={"api_base": tuple(api_base)}) if api_base else settings)
 
     def _model(self, model: ModelSettings) -> Any:
         """The model of some settings; those that differ in their sampling alone share connections and memory."""
         from synthtools.backends.registry import build_lm
 
         sampling = model.model_dump(include={"temperature", "top_p", "seed", "max_tokens"})
-        key = model.model_dump_json(include={"name", "api_base", "timeout", "options"})
+        key = model.model_dump_json(include={"name", "api_base", "timeout", "affinity", "options"})
         if key in self._reached:
             first = self._reached[key]
             changed = {name: value for name, value in sampling.items() if first.kwargs.get(name) != value}
@@ -106,7 +121,9 @@ class Models:
             model.name,
             api_base=list(model.api_base) or None,
             timeout=model.timeout,
+            affinity=model.affinity,
             concurrency=self._settings.concurrency_of(model.name),
+            fallback=self._fallback,
             **sampling,
             **cast("dict[str, Any]", model.options),
         )
@@ -118,12 +135,37 @@ def _dspy() -> Any:
     return importlib.import_module("dspy")
 
 
-def program_hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 of each saved program. Raises: ConfigError where one cannot be read."""
+def load_program(program: Any, path: Path) -> None:
+    """Loads a compiled program, or a saved state, into a program.
+
+    Raises: ConfigError, DataError in one line where the file is not for it.
+    """
+    try:
+        program.load(str(path))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
+
+
+def stages_with(path: Path, stages: Sequence[Stage], profile: Profile) -> list[Stage]:
+    """The stages whose programs hold what a compiled program is for.
+
+    Raises: DataError where the file is none, or was changed.
+    """
+    from synthtools.modules.compiled import read_compiled
+
+    compiled = read_compiled(path)
+    return [stage for stage in stages if compiled.fits(cast(Any, stage.load_program(profile)))]
+
+
+def program_hashes(files: ProgramFiles) -> dict[str, str]:
+    """SHA-256 of the saved programs of each stage. Raises: ConfigError where one cannot be read."""
     hashes: dict[str, str] = {}
-    for stage, path in files.items():
-        try:
-            hashes[stage] = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigError(f"--program {path}: {error.strerror}") from error
+    for stage, paths in files.items():
+        found: list[str] = []
+        for path in paths:
+            try:
+                found.append(hashlib.sha256(path.read_bytes()).hexdigest())
+            except OSError as error:
+                raise ConfigError(f"--program {path}: {error.strerror}") from error
+        hashes[stage] = " ".join(found)
     return hashes

@@ -21,6 +21,9 @@ _SECONDS = 5.0
 Replicas = Callable[[], Sequence[ReplicaState]]
 """How the servers of a run's models are doing now."""
 
+Fallback = Callable[[], str]
+"""What the fallback model did so far; empty while it was not needed."""
+
 
 class ProgressView(Protocol):
     """Shows what a command is doing, for as long as its block lasts."""
@@ -68,6 +71,10 @@ class _Counts:
                 self.known[child.stage] += 1
 
 
+def _models_line(replicas: Replicas, fallback: Fallback) -> str:
+    return "; ".join(part for part in (servers_line(replicas()), fallback()) if part)
+
+
 def servers_line(replicas: Sequence[ReplicaState]) -> str:
     """Calls in flight, how many may be, and which servers rest; empty where there are no servers."""
     if not replicas:
@@ -94,9 +101,16 @@ class _Board(Progress):
 class Bars:
     """A bar a stage, on a terminal."""
 
-    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas) -> None:
+    def __init__(
+        self,
+        console: Console,
+        store: StoreReader,
+        stages: tuple[Stage, ...],
+        replicas: Replicas,
+        fallback: Fallback,
+    ) -> None:
         self._counts = _Counts(store, stages)
-        self._replicas = replicas
+        self._models_line = lambda: _models_line(replicas, fallback)
         self._progress = _Board(
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -148,15 +162,22 @@ class Bars:
 
     def tick(self) -> None:
         """Writes how the servers are doing; bars refresh themselves."""
-        self._progress.line = servers_line(self._replicas())
+        self._progress.line = self._models_line()
 
 
 class Lines:
     """A line every few seconds, for logs."""
 
-    def __init__(self, console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas) -> None:
+    def __init__(
+        self,
+        console: Console,
+        store: StoreReader,
+        stages: tuple[Stage, ...],
+        replicas: Replicas,
+        fallback: Fallback,
+    ) -> None:
         self._console = console
-        self._replicas = replicas
+        self._models_line = lambda: _models_line(replicas, fallback)
         self._counts = _Counts(store, stages)
         self._begun = self._last = time.monotonic()
         self._now: dict[tuple[str, str], None] = {}
@@ -192,9 +213,9 @@ class Lines:
             if self._counts.known[stage]
         ]
         oldest = next((f"; at {stage} {id}" for stage, id in self._now), "")
-        servers = servers_line(self._replicas())
+        models = self._models_line()
         self._console.print(
-            f"[{now - self._begun:6.0f} s] {', '.join(parts)}{oldest}{servers and f'; {servers}'}",
+            f"[{now - self._begun:6.0f} s] {', '.join(parts)}{oldest}{models and f'; {models}'}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -202,8 +223,12 @@ class Lines:
 
 
 def progress_view(
-    console: Console, store: StoreReader, stages: tuple[Stage, ...], replicas: Replicas = lambda: ()
+    console: Console,
+    store: StoreReader,
+    stages: tuple[Stage, ...],
+    replicas: Replicas = lambda: (),
+    fallback: Fallback = lambda: "",
 ) -> ProgressView:
-    """Bars on a terminal, else lines; `replicas`: asked about once a second, and shown with them."""
+    """Bars on a terminal, else lines; `replicas` and `fallback`: asked about once a second, and shown with them."""
     view = Bars if console.is_terminal else Lines
-    return view(console, store, stages, replicas)
+    return view(console, store, stages, replicas, fallback)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
-from synthtools.errors import RunError
+from synthtools.errors import DamagedRecord, RunError
 from synthtools.runs.item import Item, Status, content_hash
 from synthtools.runs.schema import check_version
 from synthtools.runs.writer import store_error
@@ -101,14 +101,14 @@ class StoreReader:
         return [_item(row) for row in found]
 
     def payload(self, stage: str, id: str) -> bytes:
-        """JSON of a done record. Raises: RunError where there is none, or it is damaged."""
+        """JSON of a done record. Raises: RunError where there is none; DamagedRecord."""
         found = self.rows("SELECT body FROM payloads JOIN items USING (seq) WHERE stage = ? AND id = ?", (stage, id))
         if not found:
             raise RunError(f"the run {self.folder} has no {stage} record {id}")
         try:
             return zlib.decompress(cast(bytes, found[0][0]))
         except zlib.error as error:
-            raise RunError(f"the {stage} record {id} in {self.path} is damaged: see `status --check`") from error
+            raise DamagedRecord(f"the {stage} record {id} in {self.path} is damaged: see `status --check`") from error
 
     def hash_of(self, stage: str, id: str) -> str | None:
         """Content hash of a done record; None: there is none."""
@@ -169,7 +169,7 @@ class StoreReader:
         return digest.hexdigest()
 
     def damage(self, ignored: dict[str, tuple[str, ...]]) -> Iterator[str]:
-        """Checks the file and every payload against its hash; a line for each thing found wrong.
+        """Checks the file, every payload against its hash and every recorded call; a line for each thing found wrong.
 
         `ignored`: by stage, the keys of a payload that its hash leaves out.
         """
@@ -186,6 +186,11 @@ class StoreReader:
                 if not _is_whole(cast("bytes | None", body), str(hash), ignored.get(str(stage), ())):
                     yield f"the {stage} record {id} does not match its content hash"
             last = page[-1][0]
+        key: object = ""
+        while page := self.rows("SELECT key, body FROM transitions WHERE key > ? ORDER BY key LIMIT 1000", (key,)):
+            for key, body in page:
+                if not _unpacks(cast(bytes, body)):
+                    yield f"the recorded call {key} is damaged"
         orphans = self.rows("SELECT count(*) FROM payloads WHERE seq NOT IN (SELECT seq FROM items)")[0][0]
         if orphans:
             yield f"{orphans} payloads belong to no record"
@@ -198,6 +203,14 @@ def _is_whole(body: bytes | None, hash: str, ignored: tuple[str, ...]) -> bool:
         return content_hash(zlib.decompress(body), ignored) == hash
     except (zlib.error, ValueError):
         return False
+
+
+def _unpacks(body: bytes) -> bool:
+    try:
+        zlib.decompress(body)
+    except zlib.error:
+        return False
+    return True
 
 
 def _item(row: tuple[object, ...]) -> Item:

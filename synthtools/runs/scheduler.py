@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError
 
 from synthtools.errors import (
     BudgetExceeded,
+    DamagedRecord,
     Dropped,
     FailureCause,
     ModelError,
@@ -203,10 +204,8 @@ class Scheduler:
                 continue
             expansion, after = stage.expansion(self._profile), ""
             while page := self._store.unexpanded(stage.depends_on, expansion, after):
-                for parent in page:
-                    self._store.expand(
-                        parent, tuple(stage.expand(parent, self._reader(parent), self._profile)), expansion
-                    )
+                planned = [(one, tuple(stage.expand(one, self._reader(one), self._profile))) for one in page]
+                self._store.expand(planned, expansion)
                 after = page[-1].id
 
     def _reader(self, item: Item) -> Callable[[], Any]:
@@ -256,9 +255,9 @@ class Scheduler:
         except asyncio.CancelledError:
             self._put_back(item)
             raise
-        except UsageError:
-            raise
         except SynthToolsError as error:
+            if isinstance(error, UsageError) and not isinstance(error, DamagedRecord):
+                raise
             outcome = _failure(item, error, time.monotonic() - begun)
             if isinstance(error, ProviderError):
                 failure = error

@@ -8,7 +8,7 @@ import sqlite3
 
 from synthtools.errors import RunError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version that this code writes, kept in SQLite's `user_version`."""
 
 APPLICATION_ID = 0x53594E54
@@ -21,7 +21,27 @@ CREATE TABLE tallies (
 ) WITHOUT ROWID;
 """
 
-_TABLES = f"""{_TALLIES}
+_COMPILES = """
+CREATE TABLE compiles (
+    id TEXT PRIMARY KEY, target TEXT NOT NULL, method TEXT NOT NULL, settings TEXT NOT NULL,
+    started REAL NOT NULL, result BLOB
+) WITHOUT ROWID;
+
+CREATE TABLE candidates (
+    compile TEXT NOT NULL, candidate TEXT NOT NULL, position INTEGER NOT NULL, parent TEXT NOT NULL DEFAULT '',
+    origin TEXT NOT NULL DEFAULT '', state BLOB NOT NULL,
+    PRIMARY KEY (compile, candidate)
+) WITHOUT ROWID;
+
+CREATE TABLE evaluations (
+    compile TEXT NOT NULL, candidate TEXT NOT NULL, case_id TEXT NOT NULL, variation TEXT NOT NULL,
+    part TEXT NOT NULL, score REAL NOT NULL, reason TEXT NOT NULL, parts TEXT NOT NULL, calls INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL,
+    PRIMARY KEY (compile, candidate, case_id, variation)
+) WITHOUT ROWID;
+"""
+
+_TABLES = f"""{_TALLIES}{_COMPILES}
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE items (
@@ -70,11 +90,12 @@ ALTER TABLE ledger ADD COLUMN ended REAL NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
 """
 
-_MIGRATIONS: dict[int, str] = {1: _TALLIES, 2: _TIMES_AND_RETRIES}
+_MIGRATIONS: dict[int, str] = {1: _TALLIES, 2: _TIMES_AND_RETRIES, 3: _COMPILES}
 """By the version a script starts from; each takes a file one version up.
 
 From 1: records that are there already stay uncounted until they are made again. From 2: of the calls that
 are there already it is not known when they ended (seconds since 1970; 0), and none counts as asked again.
+From 3: what is kept of compiles, of which there were none.
 """
 
 

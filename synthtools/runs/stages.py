@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from synthtools.errors import RunError
+from synthtools.errors import DamagedRecord, RunError
 from synthtools.runs import tallies
 from synthtools.runs.earlier import Earlier
 from synthtools.runs.item import Item, Loss
@@ -45,7 +45,7 @@ class Records:
         self._cache: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
     def record(self, stage: str, id: str) -> Any:
-        """The done record of a stage. Raises: RunError where it is missing or damaged."""
+        """The done record of a stage. Raises: RunError where it is missing; DamagedRecord."""
         key = (stage, id)
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -116,13 +116,13 @@ class Stage:
         return self.record.dump_json(record, by_alias=True, exclude_defaults=True)
 
     def read(self, payload: bytes, id: str) -> Any:
-        """A record from JSON. Raises: RunError where it is not of the type."""
+        """A record from JSON. Raises: DamagedRecord where it is not of the type."""
         try:
             return self.record.validate_json(payload)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise RunError(f"the {self.name} record {id} cannot be read: {where}: {first['msg']}") from error
+            raise DamagedRecord(f"the {self.name} record {id} cannot be read: {where}: {first['msg']}") from error
 
     def load_program(self, profile: Profile) -> Program:
         """The stage's program for a profile."""

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from synthtools.runs.compiles import STAGE as COMPILES
 from synthtools.runs.item import STATUSES
 from synthtools.runs.journal import total_usage, usage_by
+from synthtools.runs.judges import Standing, standings
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES
 from synthtools.signatures.families import models_by_family
@@ -39,6 +41,8 @@ class RunStatus(NamedTuple):
     """What the done records of each stage count for, by name; `records` is how many were counted."""
     models: dict[str, list[str]]
     """The models that answered each role."""
+    judges: dict[str, Standing]
+    """Whether people calibrated the judges that were asked and whose verdicts are kept."""
 
     def uncounted(self, stage: str) -> int:
         """Done records of a stage that are in no tally: an older version made them."""
@@ -77,6 +81,7 @@ class RunStatus(NamedTuple):
             "usage": self.usage.model_dump(mode="json"),
             "tallies": tallies,
             "models": {family: list[Json](models) for family, models in self.models.items()},
+            "judges": {judge: found.to_json() for judge, found in self.judges.items()},
         }
 
 
@@ -87,6 +92,9 @@ def read_status(store: StoreReader) -> RunStatus:
     for name in STAGES:
         todo, done, dropped, failed = (counts.get(name, {}).get(status, 0) for status in STATUSES)
         stages[name] = StageStatus(done, dropped, failed, todo, store.ids_sha256(name))
+    asked = [
+        (role, model) for (stage, role, model), _ in usage_by(store, "stage", "role", "model") if stage != COMPILES
+    ]
     return RunStatus(
         run=str(store.folder),
         stages=stages,
@@ -95,7 +103,8 @@ def read_status(store: StoreReader) -> RunStatus:
         losses=_by_reason(store.losses()),
         usage=total_usage(store),
         tallies=store.tallies(),
-        models=models_by_family((role, model) for (role, model), _ in usage_by(store, "role", "model")),
+        models=models_by_family(asked),
+        judges=standings(store, [role for role, _ in asked]),
     )
 
 

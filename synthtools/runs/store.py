@@ -82,13 +82,15 @@ class Store(StoreReader):
 
         return self.write(operation)
 
-    def expand(self, item: Item, children: Sequence[Item], expansion: str) -> None:
-        """Adds the children of a done item and notes what they were planned with."""
+    def expand(self, families: Sequence[tuple[Item, Sequence[Item]]], expansion: str) -> None:
+        """Adds the children of done items, and notes what they were planned with, in one commit."""
 
         def operation(connection: sqlite3.Connection) -> None:
-            _insert(connection, children)
-            connection.execute(
-                "UPDATE items SET expanded = ? WHERE stage = ? AND id = ?", (expansion, item.stage, item.id)
+            for _, children in families:
+                _insert(connection, children)
+            connection.executemany(
+                "UPDATE items SET expanded = ? WHERE stage = ? AND id = ?",
+                [(expansion, *parent.key) for parent, _ in families],
             )
 
         self.write(operation)

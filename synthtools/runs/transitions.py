@@ -7,7 +7,9 @@ from concurrent.futures import Future
 from typing import cast
 
 import orjson
+from pydantic import ValidationError
 
+from synthtools.errors import DamagedRecord
 from synthtools.runs.journal import JournalStore, Rows
 from synthtools.types.call import Transition
 
@@ -51,7 +53,7 @@ class RunTransitions:
             if key in self._coming:
                 return self._coming[key]
             self._coming[key] = transition
-        values = (key, transition.tool, zlib.compress(orjson.dumps(transition.to_json()), 1))
+        values = (key, transition.tool, pack_transition(transition))
         written = self._store.submit(
             lambda connection: connection.execute("INSERT OR IGNORE INTO transitions VALUES (?, ?, ?)", values)
         )
@@ -68,4 +70,17 @@ def _read(store: Rows, key: str) -> Transition | None:
     found = store.rows("SELECT body FROM transitions WHERE key = ?", (key,))
     if not found:
         return None
-    return Transition.model_validate_json(zlib.decompress(cast(bytes, found[0][0])))
+    return unpack_transition(cast(bytes, found[0][0]))
+
+
+def pack_transition(transition: Transition) -> bytes:
+    """A transition as a run keeps it."""
+    return zlib.compress(orjson.dumps(transition.to_json()), 1)
+
+
+def unpack_transition(packed: bytes) -> Transition:
+    """The transition that was packed. Raises: DamagedRecord."""
+    try:
+        return Transition.model_validate_json(zlib.decompress(packed))
+    except (zlib.error, ValidationError) as error:
+        raise DamagedRecord("a recorded call is damaged: see `status --check`") from error

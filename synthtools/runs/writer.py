@@ -1,5 +1,6 @@
 """The one writer of a store: a thread that gathers what callers ask for and commits it in groups."""
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -21,12 +22,14 @@ _GROUP = 512
 class Writer:
     """Runs operations on the store in the order they come; each future resolves once its group is committed.
 
-    A future that resolves is durable against the death of this process. An operation that raises loses only itself;
-    an error of the file (disk full, read-only) loses its whole group and tells every caller of it.
+    A future that resolves is durable against the death of this process. An operation that raises loses only itself. An
+    error of the file (disk full, read-only) loses its whole group and everything after it, and tells every caller: what
+    is in the file is then all that was asked for up to some moment, never a later part without an earlier one.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._failed: RunError | None = None
         self._queue: queue.SimpleQueue[tuple[Operation, Future[object]] | None] = queue.SimpleQueue()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
@@ -75,6 +78,9 @@ class Writer:
                 self._commit(group)
 
     def _commit(self, group: list[tuple[Operation, Future[object]]]) -> None:
+        if self._failed is not None:
+            _refuse(group, self._failed)
+            return
         results: list[tuple[Future[object], object, BaseException | None]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -91,11 +97,10 @@ class Writer:
                 self._connection.execute("RELEASE operation")
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            told = store_error(self._path, error)
-            for _, future in group:
-                future.set_exception(told)
+            self._failed = store_error(self._path, error)
+            with contextlib.suppress(sqlite3.Error):  # what cannot be taken back now is not committed either
+                self._connection.rollback()
+            _refuse(group, self._failed)
             return
         for future, result, error in results:
             if error is None:
@@ -104,13 +109,22 @@ class Writer:
                 future.set_exception(error)
 
 
+def _refuse(group: list[tuple[Operation, Future[object]]], error: RunError) -> None:
+    for _, future in group:
+        future.set_exception(error)
+
+
 def store_error(path: Path, error: sqlite3.Error) -> RunError:
     """One clear line for an error of the file itself."""
     code = str(getattr(error, "sqlite_errorname", ""))
     if code.startswith("SQLITE_FULL"):
         return RunError(f"disk full: {path} cannot grow; everything committed is kept, free some space and resume")
-    if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+    if code.startswith("SQLITE_CANTOPEN"):
+        return RunError(f"{path} cannot be opened ({error}): its folder must be there, and writable")
+    if code.startswith("SQLITE_READONLY"):
         return RunError(f"{path} cannot be written: {error}")
+    if code.startswith("SQLITE_IOERR"):
+        return RunError(f"{path}: {error} ({code}); everything committed is kept: see to the disk, and resume")
     if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return RunError(f"{path} is damaged ({error}): restore it from a copy")
     return RunError(f"{path}: {error}")

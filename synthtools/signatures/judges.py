@@ -58,8 +58,8 @@ class JudgeDisagreement(dspy.Signature):
     """
 
     tool: str = dspy.InputField(desc="name, parameters, errors and returns")
-    records: Any = dspy.InputField(desc="the records before the call")
     now: str = dspy.InputField(desc="the time of the call")
+    records: Any = dspy.InputField(desc="the records before the call")
     arguments: Any = dspy.InputField()
     first: Any = dspy.InputField(desc="one outcome: status, returned data, changed records")
     second: Any = dspy.InputField(desc="the other outcome")

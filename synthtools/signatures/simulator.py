@@ -34,8 +34,8 @@ class SimulateResponse(dspy.Signature):
     """
 
     tool: Any = dspy.InputField(desc="the tool with its usage and returns")
-    records: Any = dspy.InputField(desc="the records the tool can see", default=None)
     now: str = dspy.InputField(desc="the time of the call")
+    records: Any = dspy.InputField(desc="the records the tool can see", default=None)
     arguments: Any = dspy.InputField()
     feedback: str = dspy.InputField(desc="why the last answer was refused", default="")
     answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()

@@ -16,8 +16,8 @@ class WriteTestCalls(dspy.Signature):
     mode a call is valid in form but must be refused, for example with an id that does not exist. Vary the arguments.
     """
 
-    tool: Any = dspy.InputField()
     records: Any = dspy.InputField(default=None)
+    tool: Any = dspy.InputField()
     mode: TestMode = dspy.InputField()
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
@@ -34,8 +34,8 @@ class JudgeResponse(dspy.Signature):
     be refused, or it answered something that does not fit the call and the records.
     """
 
-    tool: Any = dspy.InputField()
     records: Any = dspy.InputField(desc="the records before the call", default=None)
+    tool: Any = dspy.InputField()
     arguments: Any = dspy.InputField()
     expectation: str = dspy.InputField(desc="what the author of the test call expected")
     outcome: Any = dspy.InputField(desc="what the tool answered")

@@ -29,8 +29,8 @@ class Backend:
     """One way to build a model.
 
     What it can do: `structured` (a schema on the wire binds the answer), `seed` (it repeats an answer), `stop`,
-    `cached` (it reports prompt tokens that it had cached), `timeout`, `http` (it is on a server of this process, which
-    can be made to fail).
+    `cached` (it reports prompt tokens that it had cached), `tools` (it takes native tools), `timeout`, `http` (it is on
+    a server of this process, which can be made to fail).
     """
 
     model: str
@@ -96,7 +96,7 @@ class ContractScript(Script):
 CONTRACT = ContractScript()
 register_script("contract", CONTRACT)
 
-_SERVED = frozenset({"structured", "seed", "stop", "cached", "timeout", "http"})
+_SERVED = frozenset({"structured", "seed", "stop", "cached", "tools", "timeout", "http"})
 
 
 def _embedded() -> Backend:
@@ -115,7 +115,7 @@ def _external() -> Backend:
 
 
 STAND_INS: dict[str, Callable[[], Backend]] = {
-    "scripted": lambda: Backend("scripted/contract", {}, frozenset({"structured", "seed", "stop", "cached"})),
+    "scripted": lambda: Backend("scripted/contract", {}, frozenset({"structured", "seed", "stop", "cached", "tools"})),
     "direct": lambda: Backend("direct/scripted", {}, _SERVED, CONTEXT),
     "direct-unstructured": lambda: Backend("direct/scripted", {"structured": False}, _SERVED - {"structured"}, CONTEXT),
     "openai": lambda: Backend("openai/scripted", {}, _SERVED, CONTEXT),

@@ -12,12 +12,23 @@ from typing import Any
 import dspy
 import jsonschema_rs
 import pytest
-from dspy.lm15 import Config, Message, Request
+from dspy.lm15 import (
+    BuiltinTool,
+    Config,
+    FunctionTool,
+    ImagePart,
+    Message,
+    Request,
+    TextPart,
+    ToolCallPart,
+    ToolChoice,
+    ToolResultPart,
+)
 
 from synthtools.backends import usage_meter
 from synthtools.backends.probe import probe
 from synthtools.backends.scripted_server import Fault, serve
-from synthtools.errors import ContextTooSmall, ModelError, ProviderError, TruncatedAnswer
+from synthtools.errors import ConfigError, ContextTooSmall, ModelError, ProviderError, TruncatedAnswer
 from tests.backends.contract import BUSY, CONTRACT, MODELS, STAND_INS, Backend
 from tests.backends.shared import CallTool, NameTool
 
@@ -187,11 +198,77 @@ async def test_unicode_survives(backend: Backend):
     assert answer.arguments == {"text": "naïve ☃ 日本 🦉"}
 
 
+BOOK = FunctionTool(
+    name="BookRoom",
+    description="Books a room of the hotel.",
+    parameters={
+        "type": "object",
+        "properties": {
+            "guest": {"type": "string", "maxLength": 20},
+            "nights": {"type": "integer", "minimum": 1, "maximum": 9},
+            "breakfast": {"type": "boolean"},
+        },
+        "required": ["guest", "nights", "breakfast"],
+    },
+)
+CANCEL = FunctionTool(name="CancelRoom", parameters={"type": "object", "properties": {"guest": {"type": "string"}}})
+WISH = Message.user("Book a room with breakfast for Ann, for 2 nights.")
+
+
+def with_tools(lm: dspy.LM, *messages: Message, **config: Any) -> Request:
+    """A request that offers two tools; `config`: the choice among them and the sampling."""
+    return Request(model=lm.model, messages=messages, tools=(BOOK, CANCEL), config=Config(max_tokens=200, **config))
+
+
+async def called(lm: dspy.LM, *messages: Message) -> Message:
+    """A message in which the model calls a tool that it has to."""
+    response = await lm.acall(with_tools(lm, *messages, tool_choice=ToolChoice(mode="required", allowed=("BookRoom",))))
+    return response.message
+
+
+async def test_an_offered_tool_is_called_with_typed_arguments(backend: Backend):
+    backend.needs("tools")
+    with backend.lm() as lm:
+        (call,) = (part for part in (await called(lm, WISH)).parts if part.type == "tool_call")
+    assert (call.name, bool(call.id)) == ("BookRoom", True)
+    jsonschema_rs.validate(BOOK.parameters, call.input)
+
+
+async def test_what_came_of_a_call_is_told_to_the_model(backend: Backend):
+    backend.needs("tools")
+    with backend.lm() as lm, usage_meter() as meter:
+        message = await called(lm, WISH)
+        calls = [part for part in message.parts if part.type == "tool_call"]
+        result = Message(role="tool", parts=tuple(ToolResultPart(part.id, (TextPart("booked"),)) for part in calls))
+        response = await lm.acall(with_tools(lm, WISH, message, result))
+        refused = Message(role="tool", parts=(ToolResultPart(calls[0].id, (TextPart("no room"),), is_error=True),))
+        await lm.acall(with_tools(lm, WISH, message, refused, tool_choice=ToolChoice(mode="none")))
+    assert response.message.role == "assistant"
+    assert meter.usage.calls == 3
+
+
+async def test_a_backend_without_native_tools_says_so(backend: Backend):
+    with backend.lm() as lm:
+        assert lm.supports_function_calling == ("tools" in backend.can)
+        if "tools" in backend.can:
+            return
+        told = "takes no native tools: ask for the calls as fields"
+        with pytest.raises(Exception, match=told) as raised:
+            await lm.acall(with_tools(lm, WISH))
+        assert isinstance(raised.value.__cause__, ConfigError)
+        call = Message(role="assistant", parts=(ToolCallPart("1", "BookRoom", {"guest": "Ann"}),))
+        result = Message(role="tool", parts=(ToolResultPart("1", (TextPart("booked"),)),))
+        with pytest.raises(Exception, match=told):
+            await lm.acall(Request(model=lm.model, messages=(WISH, call, result)))
+
+
 async def test_what_cannot_be_sent_is_refused_and_not_dropped(backend: Backend):
     with backend.lm() as lm:
-        tool = dspy.lm15.FunctionTool(name="FindPet", description="Finds a pet.", parameters={"type": "object"})
-        request = Request(model=lm.model, messages=(Message.user("find one"),), tools=(tool,))
-        with pytest.raises(Exception, match="native tool calling is not sent"):
+        picture = Message(role="user", parts=(ImagePart(url="http://127.0.0.1/cat.png"),))
+        with pytest.raises(Exception, match="only text is sent"):
+            await lm.acall(Request(model=lm.model, messages=(picture,)))
+        request = Request(model=lm.model, messages=(WISH,), tools=(BuiltinTool("web_search"),))
+        with pytest.raises(Exception, match="web_search is a provider's own tool"):
             await lm.acall(request)
 
 

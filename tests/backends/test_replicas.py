@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import socket
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -97,13 +97,47 @@ def test_the_key_is_the_shared_front_of_the_prompt():
     assert prefix_key(first) != prefix_key(body("other", "[[ ## tool ## ]]\nFindPet\n\n[[ ## arguments ## ]]\n1"))
 
 
-def test_one_hot_prefix_overflows_to_the_others():
+def test_one_hot_prefix_overflows_to_the_others_at_half_as_much_again_as_a_share():
     pool = Replicas(ADDRESSES, 30)
     with ExitStack() as stack:
         held = [stack.enter_context(pool.held(b"hot", set())) for _ in range(30)]
-        assert Counter(lease.address for lease in held) == dict.fromkeys(ADDRESSES, 10)
-        assert [state.in_flight for state in pool.snapshot()] == [10, 10, 10]
+        assert held[0].address == held[1].address
+        taken = Counter(lease.address for lease in held)
+        assert taken[held[0].address] == max(taken.values()) == 15
+        assert min(taken.values()) > 5
+        assert {state.address: state.in_flight for state in pool.snapshot()} == taken
     assert [state.in_flight for state in pool.snapshot()] == [0, 0, 0]
+
+
+def turnover(pool: Replicas, keys: list[bytes], in_flight: int) -> dict[bytes, Counter[str]]:
+    """Servers by key, where as many calls as may be are in flight all the time, and the oldest ends first."""
+    servers: dict[bytes, Counter[str]] = {key: Counter() for key in keys}
+    running: deque[Any] = deque()
+    for key in keys * 20:
+        if len(running) == in_flight:
+            running.popleft().__exit__(None, None, None)
+        held = pool.held(key, set())
+        servers[key][held.__enter__().address] += 1
+        running.append(held)
+    while running:
+        running.popleft().__exit__(None, None, None)
+    return servers
+
+
+def test_prefixes_stay_at_home_in_a_run_that_uses_all_its_calls():
+    keys = [f"environment {number}".encode() for number in range(12)]
+    servers = turnover(Replicas(ADDRESSES, 24), keys, 24)
+    at_home = sum(max(count.values()) for count in servers.values())
+    assert at_home >= 0.9 * 20 * len(keys)
+    assert all(sum(count[address] for count in servers.values()) > 40 for address in ADDRESSES)
+
+
+def test_without_affinity_the_least_busy_server_takes_each_call():
+    pool = Replicas(ADDRESSES, 24, affinity=False)
+    with ExitStack() as stack:
+        held = [stack.enter_context(pool.held(b"hot", set())) for _ in range(24)]
+        assert Counter(lease.address for lease in held) == dict.fromkeys(ADDRESSES, 8)
+    assert Counter(call(pool, b"hot") for _ in range(30)) == dict.fromkeys(ADDRESSES, 10)
 
 
 def test_after_its_rest_one_call_tries_a_dead_server_while_the_others_keep_away(clock: Clock):
@@ -197,7 +231,7 @@ def test_those_who_wait_are_served_in_order_across_threads():
 
 
 def test_those_who_wait_are_told_when_the_last_server_goes(clock: Clock):
-    pool = Replicas(ADDRESSES[:2], 2)
+    pool = Replicas(ADDRESSES[:2], 2, affinity=False)
     told: list[type[BaseException]] = []
 
     def wait() -> None:
@@ -263,7 +297,7 @@ def test_the_limit_holds_across_threads_and_event_loops():
     for thread in threads:
         thread.join(timeout=20)
     assert len(most) == 160
-    assert max(most) == 2
+    assert max(most) == 3
 
 
 def test_a_refusal_halves_the_limit_once_a_round_and_answers_raise_it_again():
@@ -326,6 +360,16 @@ async def test_calls_on_one_environment_meet_one_server(prefix: str):
         for number in range(6):
             await predict.acall(field="libraries", feedback=f"try {number}")
     assert sorted(len(server.requests) for server in running) == [0, 0, 6]
+
+
+async def test_calls_on_one_environment_are_spread_where_affinity_is_off(prefix: str):
+    with servers(3) as running:
+        urls = [server.url for server in running]
+        with model(f"{prefix}/qwen", api_base=urls, affinity=False):
+            predict = dspy.Predict(NameTool)
+            for number in range(6):
+                await predict.acall(field="libraries", feedback=f"try {number}")
+    assert [len(server.requests) for server in running] == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -403,6 +447,7 @@ def test_the_limit_of_calls_is_shared_out():
 
     class Nobody:
         structured = True
+        native_tools = True
 
         def attempt(self, body: Any, base: str) -> Any:
             raise AssertionError
@@ -410,7 +455,13 @@ def test_the_limit_of_calls_is_shared_out():
         async def aattempt(self, body: Any, base: str) -> Any:
             raise AssertionError
 
-    assert [state.ceiling for state in Routed(Nobody(), spec).replicas.snapshot()] == [4, 4, 4]
+    def ceilings(**changes: Any) -> list[int]:
+        changed = spec.model_copy(update=changes)
+        return [state.ceiling for state in Routed(Nobody(), changed).replicas.snapshot()]
+
+    assert ceilings() == [5, 5, 5]  # half as much again as a share, so that prefixes can stay where they are
+    assert ceilings(affinity=False) == [4, 4, 4]
+    assert ceilings(api_bases=ADDRESSES[:1]) == [10]
 
 
 def test_a_model_without_servers_has_no_replicas():

@@ -8,11 +8,12 @@ from pathlib import Path
 import dspy
 import pytest
 
-from synthtools.backends import model
+from synthtools.backends import model, scope
 from synthtools.backends.registry import build_lm
 from synthtools.backends.scripted_server import Fault, serve
 from synthtools.errors import ConfigError, ModelUnreachable, ProviderError
 from tests.backends.shared import ECHO, NameTool
+from tests.backends.test_fallback import Entries
 from tests.cli.shared import error_of, invoke
 
 DEPLOYMENT = """
@@ -58,6 +59,18 @@ def test_calls_reach_the_deployments_of_the_name_from_any_event_loop(tmp_path: P
         assert one.requests and other.requests
         assert {(body["model"], body["temperature"]) for body in bodies} == {("scripted", 0.4)}
         assert all("json_schema" in str(body["response_format"]) for body in bodies)
+
+
+def test_the_ledger_names_the_server_that_the_router_chose(tmp_path: Path) -> None:
+    ledger = Entries()
+    with serve(ECHO) as one, serve(ECHO) as other:
+        named = other.url.replace("//", "//me:hush@")
+        with model("router/qwen", config=configured(tmp_path, one.url, named)), scope(ledger=ledger):
+            for number in range(12):
+                asked(f"f{number}")
+        replicas = [entry.replica for entry in ledger.of]
+        assert replicas.count(one.url) == len(one.requests)
+        assert replicas.count(other.url) == len(other.requests)
 
 
 def test_what_one_deployment_fails_another_answers(tmp_path: Path) -> None:

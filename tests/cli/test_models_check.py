@@ -132,3 +132,34 @@ def test_what_needs_a_server_is_not_tried_in_this_process() -> None:
     result = invoke("models", "check", "--model", "scripted/schema", "--json")
     report = orjson.loads(result.stdout)
     assert (result.exit_code, report["native_tools"], report["context"]) == (0, "not tried", None)
+
+
+def test_every_model_of_the_settings_is_asked_once_and_none_answers_for_another() -> None:
+    def judging(number: int) -> Fault:
+        return said({"content": FITS} if number < CALLS + 2 else {"content": "no tools here"})
+
+    with (
+        serve(faults=healthy) as one,
+        serve(faults=judging) as two,
+        serve(faults=lambda number: Fault(status=401)) as spare,
+    ):
+        options = (
+            *("--model", "direct/scripted", "--api-base", one.url, "--judge-model", "direct/scripted"),
+            *("--set", f"models.judges.api_base={two.url}", "--set", "models.solver.temperature=0.9"),
+        )
+        result = invoke("models", "check", *options, "--json")
+        assert result.exit_code == 0, result.stderr
+        report = orjson.loads(result.stdout)
+        roles = ["generator", "simulator", "validator", "evolver", "solver", "summarizer"]
+        assert (report["used_by"], report["native_tools"]) == (["model", *roles], "yes")
+        (judge,) = report["others"]
+        assert (judge["used_by"], judge["native_tools"]) == (["judges"], "no")
+        assert len(one.requests) == len(two.requests) == CALLS + 3
+        fallback = ("--fallback-model", "direct/spare", "--set", f"model.fallback_api_base={spare.url}")
+        result = invoke("models", "check", *options, *fallback, "--set", "model.timeout=20")
+        assert (result.exit_code, "direct/spare" in error_of(result)) == (3, True)
+        assert "used by        judges" in result.stdout
+        result = invoke("models", "check", "--model", "direct/spare", "--api-base", spare.url,
+                        "--fallback-model", "scripted/schema")  # fmt: skip
+        assert (result.exit_code, "direct/spare" in error_of(result)) == (3, True)
+        assert "scripted/schema answers" in result.stdout

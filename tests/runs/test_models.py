@@ -1,11 +1,13 @@
 """A role has a model of its own where the settings give it one: server, sampling, seed, and what it falls back to."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import dspy
+import orjson
 import pytest
 
 from synthtools.backends import model, scope
@@ -68,15 +70,31 @@ def test_a_role_asks_its_own_server_with_its_own_settings(
     assert (other.exit_code, "models.solver.temperature was 0.9, is 0.1" in error_of(other)) == (2, True)
 
 
-def test_a_failing_role_falls_back_with_the_rest_of_its_item(tmp_path: Path) -> None:
+def test_calls_of_a_role_that_fail_go_to_the_fallback_model(tmp_path: Path) -> None:
     refusal = Fault(status=401, message="no such key")
-    with serve(LIBRARY) as main, serve(LIBRARY, faults=lambda number: refusal) as broken:
+    with serve(LIBRARY) as main, serve(LIBRARY) as spare, serve(LIBRARY, faults=lambda number: refusal) as broken:
         sets = ("--set", "models.solver.name=direct/solver", "--set", f"models.solver.api_base={broken.url}")
-        result = invoke(*made(tmp_path / "run", main, *sets, "--fallback-model", "direct/fallback"))
+        fallback = ("--fallback-model", "direct/spare", "--set", f"model.fallback_api_base={spare.url}")
+        result = invoke(*made(tmp_path / "run", main, *sets, *fallback))
         assert result.exit_code == 0, result.stderr
         assert broken.requests
-        by_fallback = [body for body in main.requests if body["model"] == "fallback"]
-        assert {family_of(name_of(body)) for body in by_fallback} >= {"solver", "evolver"}
+        assert families(spare) == {"solver"}
+        assert "solver" not in families(main)
+        assert sampling(spare, "temperature") == {("spare", 0.3)}
+    status = invoke("status", "--run", str(tmp_path / "run"), "--json", "--cost")
+    costs = orjson.loads(status.stdout)
+    calls = Counter[str]()
+    for row in costs["calls"]:
+        calls[row["model"]] += row["calls"]
+    assert calls["direct/spare"] == len(spare.requests)
+    assert calls["direct/solver"] == len(broken.requests)
+    told = invoke("status", "--run", str(tmp_path / "run"), "--cost").stdout
+    assert "direct/spare: its price is not known" in told
+    audit = costs["forecast"]["env-audit"]
+    assert audit["used"] > 0
+    assert audit["error_percent"] == round((audit["tokens"] - audit["used"]) / audit["used"] * 100, 1)
+    assert "Forecast, and what came of it so far" in told
+    assert f"{audit['error_percent']:+,.0f}%" in told
 
 
 def used(settings: JsonObject) -> tuple[Models, dict[str, Any]]:

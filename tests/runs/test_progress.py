@@ -16,6 +16,7 @@ from synthtools.runs.store import Store
 
 WORKING = ReplicaState(address="http://gpu-1:8000/v1", in_flight=12, limit=20, ceiling=64, failures=0)
 RESTING = ReplicaState(address="http://gpu-2:8000/v1", in_flight=1, limit=30, ceiling=64, failures=3, resting=4.2)
+TAKEN = "direct/big took over calls: 3 too long for it"
 
 
 def test_servers_are_told_by_their_calls_their_limit_and_their_rests() -> None:
@@ -30,10 +31,10 @@ def test_both_views_show_them(tmp_path: Path, terminal: bool, monkeypatch: pytes
     console = Console(record=True, force_terminal=terminal, width=120, file=(tmp_path / "out").open("w"))
     with (
         Store(tmp_path / "run", create=True) as store,
-        progress_view(console, store, tuple(STAGES.values()), lambda: (WORKING, RESTING)) as view,
+        progress_view(console, store, tuple(STAGES.values()), lambda: (WORKING, RESTING), lambda: TAKEN) as view,
     ):
         view.tick()
-    assert "13/20 calls in flight, http://gpu-2:8000/v1 rests (4 s)" in console.export_text()
+    assert f"13/20 calls in flight, http://gpu-2:8000/v1 rests (4 s); {TAKEN}" in console.export_text()
 
 
 def test_the_servers_of_every_model_are_told_once() -> None:

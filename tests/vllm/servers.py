@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ START_SECONDS = 300
 STOP_SECONDS = 15
 
 FLAGS = (
-    "--host", "127.0.0.1", "--max-model-len", "4096", "--dtype", "float32", "--enforce-eager", "--block-size", "32",
+    "--host", "127.0.0.1", "--max-model-len", "4096", "--enforce-eager", "--block-size", "32",
     "--enable-prompt-tokens-details", "--enable-auto-tool-choice", "--tool-call-parser", "hermes",
     # A model with random weights would fill its answers with the spaces that JSON allows.
     "--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}',
@@ -55,7 +54,9 @@ class Server:
 
 
 @contextmanager
-def serving(python: Path, model: Path, logs: Path, count: int = 2) -> Generator[Sequence[Server]]:
+def serving(
+    python: Path, model: Path, logs: Path, *, dtype: str = "float32", count: int = 2
+) -> Generator[Sequence[Server]]:
     """Servers of one model, named after its folder; ended however the block ends. Raises: RuntimeError with the log."""
     running: list[Server] = []
     try:
@@ -64,7 +65,7 @@ def serving(python: Path, model: Path, logs: Path, count: int = 2) -> Generator[
             command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model, *FLAGS]
             with log.open("wb") as file:
                 process = subprocess.Popen(
-                    [*command, "--served-model-name", model.name, "--port", str(port)],
+                    [*command, "--dtype", dtype, "--served-model-name", model.name, "--port", str(port)],
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **ENVIRONMENT},

@@ -1,7 +1,18 @@
 """Every target by name, in the order of the stages."""
 
 from synthtools.optimizers.target import Target
-from synthtools.optimizers.targets.validator import RESPONSE_JUDGE
+from synthtools.optimizers.targets import (
+    evolver,
+    generator,
+    judges,
+    programs,
+    simulator,
+    solver,
+    summarizer,
+    validator,
+)
 
-TARGETS: dict[str, Target] = {target.name: target for target in (RESPONSE_JUDGE,)}
+_FAMILIES = (generator, simulator, validator, evolver, solver, judges, summarizer, programs)
+
+TARGETS: dict[str, Target] = {target.name: target for family in _FAMILIES for target in family.TARGETS}
 """What `synthtools optimize` takes, by name."""

@@ -1,0 +1,24 @@
+"""The journal of a run's compiles, which the loop of its cases and the thread of its optimizer share."""
+
+import threading
+
+from synthtools.backends.ledger import Journal
+from synthtools.types.record import JsonObject
+
+
+class SharedJournal:
+    """A journal that one caller at a time uses."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> JsonObject | None:
+        """The answer under a key."""
+        with self._lock:
+            return self._journal.get(key)
+
+    def put(self, key: str, answer: JsonObject) -> None:
+        """Keeps an answer."""
+        with self._lock:
+            self._journal.put(key, answer)

@@ -1,0 +1,158 @@
+"""What a compile is going to use, before its first call."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import dspy
+
+from synthtools.backends.ledger import usage_meter
+from synthtools.backends.registry import adapter, build_lm
+from synthtools.errors import ConfigError
+from synthtools.optimizers.background import BackgroundLoop
+from synthtools.optimizers.caps import Limits
+from synthtools.optimizers.case import Case
+from synthtools.optimizers.methods import Method, Phase, Sizes
+from synthtools.optimizers.search import Search
+from synthtools.optimizers.speakers import Speakers
+from synthtools.optimizers.target import Target
+from synthtools.optimizers.trial import BAD_ANSWERS
+from synthtools.types.record import JsonObject
+from synthtools.types.usage import Price, Usage
+
+_PROBED = 3
+"""Cases whose prompts are formatted for the estimate."""
+_PROPOSAL = Usage(calls=1, prompt_tokens=1200, completion_tokens=400)
+"""A question of an optimizer: a few cases with their answers, and an instruction. Of the order of magnitude only."""
+_DEMO = 1.5
+"""Times the tokens of a bare prompt that one with demos is assumed to have, on average over a search."""
+
+
+class Estimate(NamedTuple):
+    """A phase of a compile, at its largest."""
+
+    phase: str
+    usage: Usage
+    usd: float | None
+    """None: a price is not known."""
+
+
+class Preflight(NamedTuple):
+    """The estimate of a compile."""
+
+    phases: tuple[Estimate, ...]
+    a_case: Usage
+    """One case of the program as it is."""
+
+    @property
+    def total(self) -> Usage:
+        """All phases."""
+        return sum((phase.usage for phase in self.phases), Usage())
+
+    @property
+    def usd(self) -> float | None:
+        """All phases; None: a price is not known."""
+        known = [phase.usd for phase in self.phases if phase.usd is not None]
+        return sum(known) if len(known) == len(self.phases) else None
+
+    def to_json(self) -> JsonObject:
+        """As `optimize --dry-run --json` writes it."""
+        return {
+            "phases": [
+                {"phase": one.phase, **one.usage.model_dump(mode="json"), "usd": one.usd} for one in self.phases
+            ],
+            "total": {**self.total.model_dump(mode="json"), "usd": self.usd},
+        }
+
+
+def estimate(
+    method: Method,
+    search: Search,
+    sizes: Sizes,
+    a_case: Usage,
+    speakers: Speakers,
+) -> Preflight:
+    """The largest that a compile can come to.
+
+    Args:
+        method: How it is compiled.
+        search: How widely.
+        sizes: The cases.
+        a_case: What one case of the program as it is uses.
+        speakers: The models, for their prices.
+    """
+    student, teacher = speakers.price, speakers.teacher_price
+    widened = Usage(
+        calls=a_case.calls,
+        prompt_tokens=round(_DEMO * a_case.prompt_tokens),
+        completion_tokens=a_case.completion_tokens,
+    )
+    estimates: list[Estimate] = []
+    for phase in (
+        Phase("baseline", runs=sizes.validation),
+        *method.phases(sizes, search),
+        Phase("test", runs=2 * sizes.test),
+    ):
+        one = a_case if phase.name == "baseline" else widened
+        own = _times(one, phase.runs)
+        others = _times(one, phase.teacher_runs) + _times(_PROPOSAL, phase.proposals)
+        usd = None
+        if student is not None and (teacher is not None or not others.calls):
+            usd = student.of(own) + (teacher.of(others) if teacher is not None else 0.0)
+        estimates.append(Estimate(phase.name, own + others, usd))
+    return Preflight(tuple(estimates), a_case)
+
+
+def reserve(a_case: Usage, sizes: Sizes) -> Usage:
+    """What is put aside from the search, so that the test of what it finds can be paid."""
+    return _times(a_case, 2 * sizes.test)
+
+
+def check(limits: Limits, flight: Preflight, sizes: Sizes, price: Price | None) -> None:
+    """Whether the limits leave room for scoring the program as it is and testing what is found.
+
+    Raises: ConfigError, saying the least that would.
+    """
+    least = _times(flight.a_case, sizes.validation) + reserve(flight.a_case, sizes)
+    tokens = least.prompt_tokens + least.completion_tokens
+    scored = f"{sizes.validation} validation cases once and {sizes.test} test cases twice"
+    if limits.calls is not None and limits.calls < least.calls:
+        raise ConfigError(
+            f"--max-calls {limits.calls}: scoring {scored} takes {least.calls} calls already, before anything is tried"
+        )
+    if limits.tokens is not None and limits.tokens < tokens:
+        raise ConfigError(
+            f"--budget-tokens {limits.tokens}: scoring {scored} takes about {tokens:,} tokens, before anything is tried"
+        )
+    if limits.usd is not None and price is not None and limits.usd < price.of(least):
+        raise ConfigError(
+            f"--budget-usd {limits.usd}: scoring {scored} takes about ${price.of(least):.4f}, before anything is tried"
+        )
+
+
+def probe(target: Target, module: dspy.Module, cases: Sequence[Case]) -> Usage:
+    """What one case uses: the prompts of a few are formatted and answered by fitting data, without a model.
+
+    Tokens are counted by length (4 characters each); an answer's length is a guess. Fitting data may well be refused
+    and asked for again: the case with the fewest calls counts.
+    """
+    probed = module.deepcopy()
+    probed.set_lm(build_lm("scripted/schema"))
+    used: list[Usage] = []
+    with BackgroundLoop() as loop:
+        for case in cases[:_PROBED]:
+            arguments = target.arguments(case)
+            quiet = dspy.context(adapter=adapter(), trace=None, disable_history=True)
+            with usage_meter() as meter, quiet, suppress(*BAD_ANSWERS):  # what was asked counts
+                loop.run(probed.acall(**arguments))
+            used.append(meter.usage)
+    return min(used, key=lambda usage: (usage.calls, usage.prompt_tokens))
+
+
+def _times(usage: Usage, number: int) -> Usage:
+    return Usage(
+        calls=usage.calls * number,
+        prompt_tokens=usage.prompt_tokens * number,
+        cached_tokens=usage.cached_tokens * number,
+        completion_tokens=usage.completion_tokens * number,
+    )

@@ -1,0 +1,198 @@
+"""`synthtools optimize`: what it prints, writes, refuses and returns."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from synthtools.backends.scripted import register_script
+from synthtools.modules.compiled import read_compiled
+from synthtools.optimizers import trainsets
+from synthtools.optimizers.targets import TARGETS
+from synthtools.optimizers.trainsets import Split, write_cases
+from synthtools.runs.store import Store
+from tests.cli.shared import error_of, invoke
+from tests.library import Recorded
+from tests.optimizers.library_run import drawn
+from tests.optimizers.quiz import SECRET, TARGET, Quiz, quiz, words
+
+SEARCH = ("--candidates", "4", "--rounds", "6", "--seed", "3", "--train", "8", "--validation", "8")
+MODEL = ("--model", "scripted/quiz")
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Quiz:
+    """The student's model, and the word sorter among the targets; `scripted/wise` teaches."""
+    monkeypatch.setitem(TARGETS, TARGET.name, TARGET)
+    quiz("wise", knows="")
+    return quiz()
+
+
+@pytest.fixture
+def case_file(tmp_path: Path) -> Path:
+    write_cases(tmp_path / "cases.jsonl", [case for field in ("t", "v", "e") for case in words(field, 16)])
+    return tmp_path / "cases.jsonl"
+
+
+def optimize(folder: Path, cases: Path, *more: str | Path) -> Any:
+    return invoke("optimize", "word-sorter", "--run", folder, "--cases", cases, *MODEL, *SEARCH, *more)
+
+
+def test_it_says_what_it_will_use_what_came_of_it_and_how_to_use_it(tmp_path: Path, case_file: Path) -> None:
+    result = optimize(tmp_path / "run", case_file, "--method", "gepa")
+    assert result.exit_code == 0, result.stderr
+    (path,) = (tmp_path / "run").glob("word-sorter.gepa.*.json")
+    program = read_compiled(path)
+    assert program.recommended and SECRET in program.predictors["predict"].instructions
+    for words_ in (
+        "baseline",
+        "reflecting",
+        "in all",
+        "8 training",
+        "stopped at no limit",
+        f"use it: --program {path}",
+    ):
+        assert words_ in result.stderr
+    shown = " ".join(result.stdout.split())
+    assert "before 0.500" in shown and "after 1.000" in shown and "The gain is significant" in shown
+    assert f"+{SECRET}: even is red, odd is blue." in result.stdout
+    assert "--- predict before" in program.diff["predict"]
+    assert "Candidates on the validation cases" in result.stdout
+    assert "GEPA" not in result.stdout + result.stderr and "it/s" not in result.stderr
+
+
+def test_json_holds_the_scores_the_front_and_the_file(tmp_path: Path, case_file: Path) -> None:
+    out = tmp_path / "mine.json"
+    result = optimize(tmp_path / "run", case_file, "--method", "copro", "--json", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    told = orjson.loads(result.stdout)
+    assert told["file"] == str(out) and out.is_file()
+    assert told["program"]["scores"]["gain"]["mean"] == 0.5
+    assert {"candidate", "quality", "tokens", "on_front"} <= set(told["front"][0])
+    again = optimize(tmp_path / "run", case_file, "--method", "copro", "--json", "--out", out)
+    assert orjson.loads(again.stdout) == told
+
+
+def test_a_teacher_makes_the_demos(tmp_path: Path, case_file: Path) -> None:
+    result = optimize(tmp_path / "run", case_file, "--teacher-model", "scripted/wise", "--json")
+    assert result.exit_code == 0, result.stderr
+    program = orjson.loads(result.stdout)["program"]
+    assert {demo["group"] for demo in program["predictors"]["predict"]["demos"]} == {"red", "blue"}
+    assert program["models"] == {"student": "scripted/quiz", "teacher": "scripted/wise"}
+
+
+def test_a_judge_is_compiled_for_the_model_that_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, other = Recorded(), Recorded()
+    register_script("judge", judge)
+    register_script("other", other)
+    write_cases(tmp_path / "cases.jsonl", drawn("response-judge"))
+    monkeypatch.setattr(trainsets, "split", lambda cases, seed, shares: Split(cases[:3], cases[3:6], cases[6:9]))
+    result = invoke("optimize", "response-judge", "--run", tmp_path / "run", "--cases", tmp_path / "cases.jsonl",
+                    "--model", "scripted/other", "--judge-model", "scripted/judge", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert orjson.loads(result.stdout)["program"]["models"] == {
+        "student": "scripted/judge",
+        "teacher": "scripted/judge",
+    }
+    assert other.bodies == {} and judge.asked("JudgeResponse") > 6
+
+
+def test_without_a_gain_it_is_written_and_not_recommended(tmp_path: Path, case_file: Path) -> None:
+    result = optimize(tmp_path / "run", case_file)
+    assert result.exit_code == 0, result.stderr
+    assert "nothing better than the program as it is was found" in result.stderr
+    assert "The gain is not significant" in result.stdout
+    (path,) = (tmp_path / "run").glob("*.json")
+    assert not read_compiled(path).recommended
+
+
+def test_a_dry_run_calls_nothing_and_writes_nothing(tmp_path: Path, case_file: Path, asked: Quiz) -> None:
+    result = optimize(tmp_path / "run", case_file, "--dry-run", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = orjson.loads(result.stdout)
+    assert [phase["phase"] for phase in told["phases"]] == ["baseline", "demos", "scoring", "test"]
+    assert told["total"]["calls"] == 8 + 8 + 5 * 8 + 32 and told["total"]["usd"] == 0.0
+    assert asked.bodies == [] and not (tmp_path / "run").exists()
+
+
+def test_a_cap_ends_the_search_and_the_same_command_goes_on(tmp_path: Path, case_file: Path, asked: Quiz) -> None:
+    method = ("--method", "copro")
+    result = optimize(tmp_path / "run", case_file, *method, "--max-calls", "60")
+    assert result.exit_code == 0, result.stderr
+    assert "calls were made before the search was over" in result.stderr and len(asked.bodies) <= 60
+    result = optimize(tmp_path / "run", case_file, *method)
+    assert result.exit_code == 0 and "search was over" not in result.stderr
+    refused = optimize(tmp_path / "other", case_file, "--max-calls", "9")
+    assert refused.exit_code == 2
+    assert "--max-calls 9: scoring 8 validation cases once and 16 test cases twice" in refused.stderr
+
+
+def test_a_model_that_fails_ends_it_and_the_same_command_goes_on(tmp_path: Path, case_file: Path, asked: Quiz) -> None:
+    asked.failing = lambda: len(asked.bodies) > 20
+    result = optimize(tmp_path / "run", case_file, "--method", "gepa")
+    assert result.exit_code == 3
+    assert "what was paid is kept: the same command goes on" in result.stderr and "error: made to fail" in result.stderr
+    paid = len(asked.bodies)
+    asked.failing = lambda: False
+    result = optimize(tmp_path / "run", case_file, "--method", "gepa", "--json")
+    assert result.exit_code == 0, result.stderr
+    # The ledger counts the calls that failed, too.
+    assert orjson.loads(result.stdout)["usage"]["calls"] == len(asked.bodies) > paid
+
+
+def test_sizes_are_of_the_parts(tmp_path: Path, case_file: Path) -> None:
+    result = optimize(tmp_path / "run", case_file, "--train", "2", "--validation", "4", "--test", "6", "--dry-run")
+    assert "2 training, 4 validation and 6 test cases" in result.stderr
+
+
+def test_status_shows_the_tokens_and_no_stage_of_it(tmp_path: Path, case_file: Path) -> None:
+    assert optimize(tmp_path / "run", case_file).exit_code == 0
+    result = invoke("status", "--run", tmp_path / "run", "--json", "--cost")
+    assert result.exit_code == 0, result.stderr
+    told = orjson.loads(result.stdout)
+    assert "optimize" not in told["stages"] and told["usage"]["calls"] > 0 and told["models"] == {}
+    assert {call["stage"] for call in told["calls"]} == {"optimize"}
+    assert invoke("status", "--run", tmp_path / "run", "--cost").exit_code == 0
+    assert invoke("status", "--run", tmp_path / "run", "--check").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("word-sorte",), "there is nothing named word-sorte to compile; there are"),
+        (("word-sorter", "--method", "reanchor"), "logprobs"),
+        (("word-sorter", "--method", "magic"), "there are bootstrap, mipro, gepa"),
+        (("word-sorter", "--demos", "0"), "--method bootstrap: it finds demos"),
+        (("word-sorter", "--limit", "3"), "--limit is for the items of stages"),
+        (("word-sorter", "--only", "Judge"), "--only Judge: WordSorter has no such role"),
+        (("word-sorter", "--teacher-api-base", "http://x"), "is for --teacher-model"),
+        (("word-sorter", "--budget-usd", "1", "--model", "direct/x", "--api-base", "http://127.0.0.1:9/v1"),
+         "the price of direct/x is not known"),
+        (("response-judge",), "jsonl:1: tool: Field required"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, case_file: Path, options: tuple[str, ...], said: str
+) -> None:
+    result = invoke("optimize", *options[:1], "--run", tmp_path / "run", "--cases", case_file, *MODEL, *options[1:])
+    assert result.exit_code == 2, result.stderr
+    assert said in error_of(result)
+    assert not (tmp_path / "run" / "run.sqlite").exists()
+
+
+def test_without_cases_a_run_is_needed_and_must_hold_some(tmp_path: Path) -> None:
+    result = invoke("optimize", "word-sorter", "--run", tmp_path / "absent", *MODEL)
+    assert result.exit_code == 2 and "--cases FILE gives cases" in error_of(result)
+    Store(tmp_path / "empty", create=True).close()
+    result = invoke("optimize", "word-sorter", "--run", tmp_path / "empty", *MODEL)
+    assert result.exit_code == 2 and "has no cases for word-sorter" in error_of(result)
+
+
+def test_a_compiled_program_may_be_compiled_on(tmp_path: Path, case_file: Path) -> None:
+    first = optimize(tmp_path / "run", case_file, "--method", "gepa", "--out", tmp_path / "one.json")
+    assert first.exit_code == 0, first.stderr
+    result = optimize(tmp_path / "run", case_file, "--program", tmp_path / "one.json", "--json")
+    assert result.exit_code == 0, result.stderr
+    scores = cast(dict[str, Any], orjson.loads(result.stdout)["program"]["scores"])
+    assert scores["before"]["mean"] == scores["after"]["mean"] == 1.0

@@ -1,0 +1,67 @@
+"""Intervals and p values of paired scores: known cases, coverage, and what few cases may not claim."""
+
+import random
+
+import pytest
+
+from synthtools.errors import DataError
+from synthtools.optimizers.significance import bootstrap_interval, compare, sign_flip_p_value
+
+
+def test_equal_programs_gain_nothing() -> None:
+    found = compare([0.0, 1.0, 0.5] * 5, [0.0, 1.0, 0.5] * 5, seed=0)
+    assert found.gain == (0.0, 0.0, 0.0)
+    assert found.p_value == 1.0 and not found.significant
+
+
+def test_a_clear_gain_is_significant_and_its_interval_holds_the_mean() -> None:
+    before, after = [0.0, 1.0] * 10, [1.0, 1.0] * 10
+    found = compare(before, after, seed=1)
+    assert found.gain.mean == 0.5
+    assert 0.0 < found.gain.low < 0.5 < found.gain.high < 1.0
+    assert found.p_value == pytest.approx(2 / 2**10)
+    assert found.significant
+
+
+@pytest.mark.parametrize(("cases", "significant"), [(4, False), (5, False), (6, True)])
+def test_improvements_of_a_handful_of_cases_are_not_beyond_chance(cases: int, significant: bool) -> None:
+    # Every case improved alike: an interval without width, which says nothing about so few.
+    found = compare([0.0] * cases, [1.0] * cases, seed=0)
+    assert found.gain.low == found.gain.high == 1.0
+    assert found.p_value == pytest.approx(2 / 2**cases)
+    assert found.significant is significant
+
+
+def test_a_loss_is_not_recommended() -> None:
+    found = compare([1.0] * 20, [0.0, 1.0] * 10, seed=0)
+    assert found.gain.high < 0 and not found.significant
+
+
+def test_equal_inputs_and_seeds_give_equal_intervals() -> None:
+    drawn = random.Random(0)
+    values = [drawn.random() for _ in range(30)]
+    assert bootstrap_interval(values, 3) == bootstrap_interval(values, 3)
+    assert bootstrap_interval(values, 3) != bootstrap_interval(values, 4)
+
+
+def test_the_p_value_of_many_cases_agrees_with_the_exact_one() -> None:
+    assert sign_flip_p_value([1.0] * 9 + [-1.0] * 3, 0) == pytest.approx(2 * (1 + 12 + 66 + 220) / 2**12)
+    drawn = sign_flip_p_value([1.0] * 10 + [-1.0] * 3, 0)
+    assert drawn == pytest.approx(2 * (1 + 13 + 78 + 286) / 2**13, abs=0.015)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    drawn = random.Random(7)
+    covered = 0
+    for trial in range(60):
+        differences = [drawn.choice([-0.5, 0.0, 0.0, 0.5, 1.0]) for _ in range(25)]
+        interval = bootstrap_interval(differences, trial)
+        covered += interval.low <= 0.2 <= interval.high
+    assert covered / 60 > 0.85
+
+
+def test_scores_must_be_paired() -> None:
+    with pytest.raises(DataError, match="2 scores before and 1 after"):
+        compare([0.0, 1.0], [1.0], seed=0)
+    with pytest.raises(DataError, match="0 scores"):
+        compare([], [], seed=0)
