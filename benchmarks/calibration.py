@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from synthtools.optimizers.calibration import calibrate
+from synthtools.optimizers.calibration.calibrate import calibrate
 from synthtools.types.calibration import Calibration, Estimate
 from synthtools.types.interval import wilson
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.corruptions import corrupted
+from synthtools.optimizers.draws.corruptions import corrupted
 from synthtools.optimizers.targets.validator import ResponseJudgeInputs
 from synthtools.optimizers.trainsets import write_cases
 from synthtools.types import Response, TestCall, Tool, ToolCall

@@ -59,13 +59,13 @@ if TYPE_CHECKING:
     from synthtools.modules.summarizer import TurnMerger as TurnMerger
     from synthtools.modules.validator import ResponseJudge as ResponseJudge
     from synthtools.modules.validator import TestCallWriter as TestCallWriter
-    from synthtools.optimizers.calibration import calibrate as calibrate
-    from synthtools.optimizers.caps import Limits as Limits
+    from synthtools.optimizers.calibration.calibrate import calibrate as calibrate
     from synthtools.optimizers.case import Case as Case
-    from synthtools.optimizers.optimize import Compiled as Compiled
-    from synthtools.optimizers.optimize import optimize as optimize
+    from synthtools.optimizers.compile.caps import Limits as Limits
+    from synthtools.optimizers.compile.optimize import Compiled as Compiled
+    from synthtools.optimizers.compile.optimize import optimize as optimize
+    from synthtools.optimizers.compile.search import Search as Search
     from synthtools.optimizers.score import Score as Score
-    from synthtools.optimizers.search import Search as Search
     from synthtools.optimizers.target import Target as Target
     from synthtools.programs.env_audit import EnvAudit as EnvAudit
     from synthtools.programs.env_generation import EnvGeneration as EnvGeneration
@@ -262,15 +262,15 @@ _HOMES = {
         "read_tasks",
         "write_corpus",
     ),
-    "synthtools.optimizers.calibration": ("calibrate",),
-    "synthtools.optimizers.caps": ("Limits",),
+    "synthtools.optimizers.calibration.calibrate": ("calibrate",),
+    "synthtools.optimizers.compile.caps": ("Limits",),
     "synthtools.optimizers.case": ("Case",),
-    "synthtools.optimizers.optimize": (
+    "synthtools.optimizers.compile.optimize": (
         "Compiled",
         "optimize",
     ),
     "synthtools.optimizers.score": ("Score",),
-    "synthtools.optimizers.search": ("Search",),
+    "synthtools.optimizers.compile.search": ("Search",),
     "synthtools.optimizers.target": ("Target",),
     "synthtools.runs.run": ("open_run",),
     "synthtools.types.calibration": ("Calibration",),

@@ -10,11 +10,11 @@ import orjson
 from synthtools.cli.labelling import label_cases
 from synthtools.cli.work import notes, out, say
 from synthtools.errors import UsageError
-from synthtools.optimizers.calibration import calibrate
-from synthtools.optimizers.judged import Given, Judge, JudgedCase, case_of, find_judge, verdicts_given
-from synthtools.optimizers.label_table import read_table, write_table
-from synthtools.optimizers.labels import Labels
-from synthtools.optimizers.sample import DEFAULT_SIZE, draw_sample
+from synthtools.optimizers.calibration.calibrate import calibrate
+from synthtools.optimizers.calibration.judged import Given, Judge, JudgedCase, case_of, find_judge, verdicts_given
+from synthtools.optimizers.calibration.label_table import read_table, write_table
+from synthtools.optimizers.calibration.labels import Labels
+from synthtools.optimizers.calibration.sample import DEFAULT_SIZE, draw_sample
 from synthtools.reports.calibration import calibration_view
 from synthtools.runs.judges import read_calibration, standing, version_in_force
 from synthtools.runs.run import Run, open_run

@@ -7,8 +7,8 @@ from typing import Self
 
 from rich.console import Console
 
-from synthtools.optimizers.caps import Limits
-from synthtools.optimizers.progress import Progress
+from synthtools.optimizers.compile.caps import Limits
+from synthtools.optimizers.compile.progress import Progress
 from synthtools.runs.compiles import Evaluation
 from synthtools.types.usage import Usage
 

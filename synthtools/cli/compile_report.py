@@ -5,8 +5,8 @@ from rich.console import Console
 from rich.table import Table
 
 from synthtools.modules.compiled import Estimate
-from synthtools.optimizers.preflight import Preflight
-from synthtools.optimizers.result import CompileResult
+from synthtools.optimizers.compile.preflight import Preflight
+from synthtools.optimizers.compile.result import CompileResult
 from synthtools.reports.text import shown
 
 

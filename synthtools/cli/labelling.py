@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.rule import Rule
 
-from synthtools.optimizers.judged import JudgedCase
+from synthtools.optimizers.calibration.judged import JudgedCase
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.run import Run
 

@@ -8,7 +8,7 @@ import typer
 from synthtools.cli.options import ModelOptions
 from synthtools.cli.work import gather_settings, out, say
 from synthtools.errors import UsageError
-from synthtools.optimizers.judged import judges_in
+from synthtools.optimizers.calibration.judged import judges_in
 from synthtools.reports.costs import costs, costs_json
 from synthtools.reports.duplicates import Repeated, find_repetitions
 from synthtools.reports.funnel import funnel, left_line

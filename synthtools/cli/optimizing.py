@@ -19,11 +19,11 @@ from synthtools.runs.reader import STORE_NAME
 
 if TYPE_CHECKING:
     from synthtools.optimizers.case import Case
-    from synthtools.optimizers.methods import Method
-    from synthtools.optimizers.plan import Plan
-    from synthtools.optimizers.search import Search
-    from synthtools.optimizers.speakers import Speakers
-    from synthtools.optimizers.stopping import CompileStopped
+    from synthtools.optimizers.compile.methods import Method
+    from synthtools.optimizers.compile.plan import Plan
+    from synthtools.optimizers.compile.search import Search
+    from synthtools.optimizers.compile.speakers import Speakers
+    from synthtools.optimizers.compile.stopping import CompileStopped
     from synthtools.optimizers.target import Target
     from synthtools.optimizers.trainsets import Shares, Split
     from synthtools.runs.models import Models
@@ -92,10 +92,10 @@ def optimize(
     ] = None,
 ) -> None:
     """Finds better instructions and demos for a role, and tests them on cases that the search never saw."""
-    from synthtools.optimizers.caps import Limits
-    from synthtools.optimizers.compiling import carry_out
-    from synthtools.optimizers.methods import method_named
-    from synthtools.optimizers.stopping import CompileStopped
+    from synthtools.optimizers.compile.caps import Limits
+    from synthtools.optimizers.compile.compiling import carry_out
+    from synthtools.optimizers.compile.methods import method_named
+    from synthtools.optimizers.compile.stopping import CompileStopped
     from synthtools.runs.store import Store
 
     _refuse_what_is_for_stages(options)
@@ -167,7 +167,7 @@ def _target(name: str) -> "Target":
 
 
 def _search(options: SearchOptions) -> "Search":
-    from synthtools.optimizers.search import Search
+    from synthtools.optimizers.compile.search import Search
 
     given = {"candidates": options.candidates, "rounds": options.rounds, "demos": options.demos}
     return Search(**{name: value for name, value in given.items() if value is not None})
@@ -221,7 +221,7 @@ def _plan(
     options: ModelOptions,
     searching: SearchOptions,
 ) -> "Plan":
-    from synthtools.optimizers.plan import Plan
+    from synthtools.optimizers.compile.plan import Plan
     from synthtools.runs.models import Models, load_program
 
     module: Any = target.build(settings.profile)
@@ -243,7 +243,7 @@ def _plan(
 
 
 def _speakers(module: Any, models: "Models", settings: Settings, searching: SearchOptions) -> "Speakers":
-    from synthtools.optimizers.speakers import Speakers
+    from synthtools.optimizers.compile.speakers import Speakers
 
     if searching.teacher_api_base and searching.teacher_model is None:
         raise ConfigError("--teacher-api-base is for --teacher-model")

@@ -46,14 +46,15 @@ def test_python_blocks_run_in_order(page: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("line", sorted({line for page in PAGES for line in commands(page)}))
 def test_commands_parse(line: str) -> None:
     words = [word for word in shlex.split(line) if not re.fullmatch(r"[A-Z_]+=.*", word)]
-    name = words[0].removeprefix(".venv/bin/")
+    name = re.sub(r"^\.venv(-vllm)?/bin/", "", words[0])
     if name == "synthtools":
         parse(words[1:])
     elif name == "make":
         targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets)
     elif name == "python":
-        assert (ROOT / words[1]).is_file()
+        script = f"{words[2].replace('.', '/')}.py" if words[1] == "-m" else words[1]
+        assert (ROOT / script).is_file()
     else:
         assert name in OF_OTHERS | {"."}
 

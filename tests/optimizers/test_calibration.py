@@ -7,7 +7,7 @@ import pytest
 
 import synthtools as st
 from synthtools.errors import DataError
-from synthtools.optimizers.binomial import clopper_pearson
+from synthtools.optimizers.calibration.binomial import clopper_pearson
 from synthtools.types.calibration import Calibration, Estimate
 
 

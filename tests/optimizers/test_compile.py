@@ -15,16 +15,16 @@ import pytest
 from synthtools.backends.registry import build_lm
 from synthtools.backends.scripted_server import Fault, serve
 from synthtools.errors import ConfigError, ProviderError
-from synthtools.optimizers.asking import ProposalAdapter
-from synthtools.optimizers.caps import Caps, Limits
-from synthtools.optimizers.compiling import carry_out
-from synthtools.optimizers.methods import METHODS, method_named
-from synthtools.optimizers.plan import Plan
-from synthtools.optimizers.preflight import Preflight
-from synthtools.optimizers.progress import Progress
-from synthtools.optimizers.result import CompileResult
-from synthtools.optimizers.search import Search
-from synthtools.optimizers.speakers import Speakers
+from synthtools.optimizers.compile.asking import ProposalAdapter
+from synthtools.optimizers.compile.caps import Caps, Limits
+from synthtools.optimizers.compile.compiling import carry_out
+from synthtools.optimizers.compile.methods import METHODS, method_named
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.preflight import Preflight
+from synthtools.optimizers.compile.progress import Progress
+from synthtools.optimizers.compile.result import CompileResult
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.speakers import Speakers
 from synthtools.optimizers.target import Target
 from synthtools.runs.compiles import STAGE
 from synthtools.runs.journal import RunLedger

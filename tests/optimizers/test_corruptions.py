@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthtools.optimizers.corruptions import Corruption, corrupted
+from synthtools.optimizers.draws.corruptions import Corruption, corrupted
 from synthtools.types import DocumentedError, Parameter, Response, Tool, ToolCall
 from synthtools.types.v1 import normalise_tool
 from synthtools.world.gate import check

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from synthtools.errors import DataError, RunError, UsageError
-from synthtools.optimizers.judged import Given, JudgedCase, find_judge
-from synthtools.optimizers.label_table import read_table, write_table
-from synthtools.optimizers.labels import Labels
-from synthtools.optimizers.sample import allotted, draw_sample
+from synthtools.optimizers.calibration.judged import Given, JudgedCase, find_judge
+from synthtools.optimizers.calibration.label_table import read_table, write_table
+from synthtools.optimizers.calibration.labels import Labels
+from synthtools.optimizers.calibration.sample import allotted, draw_sample
 
 
 def given(number: int, verdict: str, field: str = "bikes", mode: str = "happy") -> list[Given]:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from synthtools.errors import DataError
-from synthtools.optimizers.significance import bootstrap_interval, compare, sign_flip_p_value
+from synthtools.optimizers.compile.significance import bootstrap_interval, compare, sign_flip_p_value
 
 
 def test_equal_programs_gain_nothing() -> None:

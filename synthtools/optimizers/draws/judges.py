@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from synthtools.errors import SandboxError
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.corruptions import corrupted
+from synthtools.optimizers.draws.corruptions import corrupted
 from synthtools.optimizers.draws.records import Coded, DrawnRun, case, coded_tasks, coded_tools
 from synthtools.optimizers.draws.turns import MadeTurn, made_turns
 from synthtools.optimizers.inputs import DisagreementInputs, RightTurn, SolutionJudgeInputs, TurnJudgeInputs

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.corruptions import corrupted
+from synthtools.optimizers.draws.corruptions import corrupted
 from synthtools.optimizers.draws.records import Coded, DrawnRun, case, coded_tools
 from synthtools.optimizers.inputs import Code, ResponseJudgeInputs, TestCallInputs
 from synthtools.runs.run import Run

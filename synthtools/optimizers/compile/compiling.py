@@ -5,17 +5,17 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
 
-from synthtools.optimizers.background import BackgroundLoop
-from synthtools.optimizers.caps import Caps, Limits
-from synthtools.optimizers.journal import SharedJournal
-from synthtools.optimizers.phases import Phases
-from synthtools.optimizers.plan import Plan
-from synthtools.optimizers.preflight import check
-from synthtools.optimizers.progress import Progress
-from synthtools.optimizers.quiet import quiet
-from synthtools.optimizers.result import CompileResult
-from synthtools.optimizers.stopping import CompileStopped
-from synthtools.optimizers.trial import Bench
+from synthtools.optimizers.compile.background import BackgroundLoop
+from synthtools.optimizers.compile.caps import Caps, Limits
+from synthtools.optimizers.compile.journal import SharedJournal
+from synthtools.optimizers.compile.phases import Phases
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.preflight import check
+from synthtools.optimizers.compile.progress import Progress
+from synthtools.optimizers.compile.quiet import quiet
+from synthtools.optimizers.compile.result import CompileResult
+from synthtools.optimizers.compile.stopping import CompileStopped
+from synthtools.optimizers.compile.trial import Bench
 from synthtools.runs.compiles import ANSWERS, CompileRows
 from synthtools.runs.journal import ItemJournal, RunLedger
 from synthtools.runs.store import Store

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from itertools import permutations
 from typing import Literal, TypeGuard, TypeVar
 
-from synthtools.optimizers.places import Place, leaves, places, replaced
+from synthtools.optimizers.draws.places import Place, leaves, places, replaced
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.canonical import same_json
 from synthtools.types.dates import is_date_time, is_day

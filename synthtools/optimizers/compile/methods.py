@@ -9,9 +9,9 @@ from typing import Any, cast
 import dspy
 
 from synthtools.errors import ConfigError
-from synthtools.optimizers.asking import ProposalAdapter
-from synthtools.optimizers.search import Search
-from synthtools.optimizers.trial import Trial
+from synthtools.optimizers.compile.asking import ProposalAdapter
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)

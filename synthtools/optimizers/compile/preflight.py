@@ -9,14 +9,14 @@ import dspy
 from synthtools.backends.ledger import usage_meter
 from synthtools.backends.registry import adapter, build_lm
 from synthtools.errors import ConfigError
-from synthtools.optimizers.background import BackgroundLoop
-from synthtools.optimizers.caps import Limits
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.methods import Method, Phase, Sizes
-from synthtools.optimizers.search import Search
-from synthtools.optimizers.speakers import Speakers
+from synthtools.optimizers.compile.background import BackgroundLoop
+from synthtools.optimizers.compile.caps import Limits
+from synthtools.optimizers.compile.methods import Method, Phase, Sizes
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.speakers import Speakers
+from synthtools.optimizers.compile.trial import BAD_ANSWERS
 from synthtools.optimizers.target import Target
-from synthtools.optimizers.trial import BAD_ANSWERS
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import Price, Usage
 

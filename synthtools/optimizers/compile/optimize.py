@@ -10,16 +10,16 @@ import dspy
 
 from synthtools.errors import BudgetExceeded, ConfigError
 from synthtools.modules.compiled import CompiledProgram
-from synthtools.optimizers.caps import Limits
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.compiling import carry_out
-from synthtools.optimizers.methods import method_named
-from synthtools.optimizers.plan import Plan
-from synthtools.optimizers.progress import Progress
-from synthtools.optimizers.result import CompileResult
-from synthtools.optimizers.search import Search
-from synthtools.optimizers.speakers import Speakers
-from synthtools.optimizers.stopping import CompileStopped
+from synthtools.optimizers.compile.caps import Limits
+from synthtools.optimizers.compile.compiling import carry_out
+from synthtools.optimizers.compile.methods import method_named
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.progress import Progress
+from synthtools.optimizers.compile.result import CompileResult
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.speakers import Speakers
+from synthtools.optimizers.compile.stopping import CompileStopped
 from synthtools.optimizers.target import Target
 from synthtools.optimizers.targets import TARGETS
 from synthtools.optimizers.trainsets import SHARES, Shares, Split, read_cases, split

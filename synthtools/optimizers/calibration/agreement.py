@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
-from synthtools.optimizers.binomial import clopper_pearson
+from synthtools.optimizers.calibration.binomial import clopper_pearson
 from synthtools.types.calibration import Counts, Estimate
 
 Rows = Mapping[str, Mapping[str, float]]

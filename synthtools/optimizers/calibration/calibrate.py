@@ -6,9 +6,9 @@ from random import Random
 from typing import Any, cast
 
 from synthtools.errors import DataError
-from synthtools.optimizers.agreement import cohen_kappa
-from synthtools.optimizers.rates import Stratum, rate, share_of
-from synthtools.optimizers.threshold import fit_threshold
+from synthtools.optimizers.calibration.agreement import cohen_kappa
+from synthtools.optimizers.calibration.rates import Stratum, rate, share_of
+from synthtools.optimizers.calibration.threshold import fit_threshold
 from synthtools.types.calibration import Calibration, Counts, Estimate, JudgeVersion
 from synthtools.types.interval import wilson
 

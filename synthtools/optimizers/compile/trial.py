@@ -16,12 +16,12 @@ from synthtools.backends.prompt import shown_value
 from synthtools.backends.scope import scope
 from synthtools.errors import AnswerRefused, ConfigError, ContextTooSmall, Dropped, ParseError, WorldError
 from synthtools.modules.compiled import CompiledPredictor, predictors_of, state_of
-from synthtools.optimizers.asking import StudentAdapter
-from synthtools.optimizers.background import BackgroundLoop
-from synthtools.optimizers.caps import Caps
 from synthtools.optimizers.case import Case
+from synthtools.optimizers.compile.asking import StudentAdapter
+from synthtools.optimizers.compile.background import BackgroundLoop
+from synthtools.optimizers.compile.caps import Caps
+from synthtools.optimizers.compile.stopping import CompileStopped
 from synthtools.optimizers.score import Score
-from synthtools.optimizers.stopping import CompileStopped
 from synthtools.optimizers.target import Target
 from synthtools.runs.compiles import STAGE, CompileRows, Evaluation
 from synthtools.types.record import JsonObject

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from synthtools.backends.ledger import Amend, LedgerSink, usage_meter
-from synthtools.optimizers.stopping import CompileStopped, Reason
+from synthtools.optimizers.compile.stopping import CompileStopped, Reason
 from synthtools.runs.budget import cost
 from synthtools.types.usage import LedgerEntry, Price, Usage
 

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from math import inf, sqrt
 from typing import NamedTuple
 
-from synthtools.optimizers.binomial import clopper_pearson
+from synthtools.optimizers.calibration.binomial import clopper_pearson
 from synthtools.types.calibration import Estimate
 
 _Z = 1.96

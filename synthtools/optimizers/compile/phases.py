@@ -8,16 +8,16 @@ from contextvars import copy_context
 import dspy
 
 from synthtools.modules.compiled import predictors_of
-from synthtools.optimizers.asking import ProposalAdapter
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.front import Point, points
-from synthtools.optimizers.methods import Given
-from synthtools.optimizers.plan import Plan
-from synthtools.optimizers.progress import Progress
-from synthtools.optimizers.result import CompileResult, result_of
-from synthtools.optimizers.stopping import CompileStopped
-from synthtools.optimizers.tally import Tally
-from synthtools.optimizers.trial import Bench, Door, Trial, example
+from synthtools.optimizers.compile.asking import ProposalAdapter
+from synthtools.optimizers.compile.front import Point, points
+from synthtools.optimizers.compile.methods import Given
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.progress import Progress
+from synthtools.optimizers.compile.result import CompileResult, result_of
+from synthtools.optimizers.compile.stopping import CompileStopped
+from synthtools.optimizers.compile.tally import Tally
+from synthtools.optimizers.compile.trial import Bench, Door, Trial, example
 from synthtools.runs.compiles import CompileRows, Evaluation
 from synthtools.types.usage import Usage
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 
 from synthtools.errors import DataError, UsageError
-from synthtools.optimizers.judged import JudgedCase, Shown
+from synthtools.optimizers.calibration.judged import JudgedCase, Shown
 
 CASE, VERDICT, REASON, CHOICES, LABEL = "case", "verdict", "reason", "choices", "label"
 RIGHT, WRONG = "right", "wrong"

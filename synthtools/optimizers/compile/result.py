@@ -11,10 +11,10 @@ from synthtools.modules.compiled import (
     Scores,
     instruction_diff,
 )
-from synthtools.optimizers.front import Point
-from synthtools.optimizers.plan import Plan
-from synthtools.optimizers.significance import Interval, compare
-from synthtools.optimizers.trial import Bench, demo_hash
+from synthtools.optimizers.compile.front import Point
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.significance import Interval, compare
+from synthtools.optimizers.compile.trial import Bench, demo_hash
 from synthtools.runs.compiles import Evaluation
 from synthtools.types.record import Record
 from synthtools.types.usage import Usage

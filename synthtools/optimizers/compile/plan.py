@@ -7,13 +7,13 @@ import orjson
 
 from synthtools.errors import ConfigError
 from synthtools.modules.compiled import CasesUsed, state_of
-from synthtools.optimizers.methods import Method, Sizes
-from synthtools.optimizers.preflight import Preflight, estimate, probe
-from synthtools.optimizers.search import Search
-from synthtools.optimizers.speakers import Speakers
+from synthtools.optimizers.compile.methods import Method, Sizes
+from synthtools.optimizers.compile.preflight import Preflight, estimate, probe
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.speakers import Speakers
+from synthtools.optimizers.compile.trial import frozen
 from synthtools.optimizers.target import Target
 from synthtools.optimizers.trainsets import Split, data_hash
-from synthtools.optimizers.trial import frozen
 from synthtools.types.record import JsonObject
 
 

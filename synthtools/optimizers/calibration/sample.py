@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
 
-from synthtools.optimizers.judged import Given
+from synthtools.optimizers.calibration.judged import Given
 
 DEFAULT_SIZE = 120
 

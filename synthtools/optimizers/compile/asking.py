@@ -12,7 +12,7 @@ from synthtools.backends.adapter import SynthAdapter
 from synthtools.backends.schemas import Bounds
 from synthtools.backends.scope import role
 from synthtools.errors import ContextTooSmall, ParseError, ProviderError
-from synthtools.optimizers.caps import Caps
+from synthtools.optimizers.compile.caps import Caps
 from synthtools.types.record import Record
 
 
