@@ -2,13 +2,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 FIELD ?=
 RUN ?=
+KILLS ?= 100
 BIN := .venv/bin
 STAMP := .venv/.synthtools-setup
 
 export PYRIGHT_PYTHON_CACHE_DIR := $(CURDIR)/.venv/.cache/pyright
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup quickstart test test-vllm lint types imports lock clean
+.PHONY: setup quickstart test test-vllm soak lint types imports lock clean
 
 setup: $(STAMP)
 
@@ -30,6 +31,10 @@ test: lint types imports
 # On real vLLM servers and on vLLM in the process, on CPUs, in an environment of its own; skipped where there is no wheel.
 test-vllm:
 	@$(PYTHON) tests/vllm/drive.py
+
+# Runs of all stages that are killed at random moments and resumed, on a scripted server; ten kills are part of `make test`.
+soak: setup
+	$(BIN)/python -m tests.e2e.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 lint: setup
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ from synthtools.runs.executors import Executor, LocalExecutor
 from synthtools.runs.item import Item
 from synthtools.runs.journal import RunLedger
 from synthtools.runs.models import Models
-from synthtools.runs.ray_executor import RayExecutor
+from synthtools.runs.ray.executor import RayExecutor
 from synthtools.runs.stages import STAGES, Stage
 from synthtools.runs.store import Store
 

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from synthtools.errors import ConfigError
 from synthtools.types.profile import PROFILES, Profile
 from synthtools.types.record import JsonObject, Record
+from synthtools.types.secret import secrets_in
 from synthtools.types.usage import Price
 
 CONFIG_NAME = "config.toml"
@@ -32,9 +33,8 @@ _WITHOUT_ADDRESS = ("embedded/", "scripted/", "vllm/", "router/")
 
 
 def _without_secrets(options: JsonObject) -> JsonObject:
-    for name in options:
-        if any(word in name.lower() for word in ("key", "secret", "password", "token_")):
-            raise ValueError(f"{name} looks like a secret: secrets come from the environment alone")
+    for place in secrets_in(options):
+        raise ValueError(f"{place} looks like a secret: secrets come from the environment alone")
     return options
 
 
@@ -104,6 +104,8 @@ class RunSettings(Record):
     """Most US dollars that the run may cost, over all its commands."""
     budget_tokens: int | None = Field(default=None, ge=1)
     """Most prompt and generated tokens that the run may use, over all its commands."""
+    item_seconds: float | None = Field(default=None, gt=0.0)
+    """Seconds after which one item is given up and fails, to be gone on with by `--retry-failed`; None: never."""
     provider_failures: int = Field(default=10, ge=1)
     """Failures of the provider in a row that end a command."""
     executor: Literal["local", "ray"] = "local"
@@ -236,10 +238,12 @@ def read_file(path: Path) -> Layer:
 
 
 def read_environment(environment: Mapping[str, str]) -> Layer:
-    """The settings that environment variables give."""
+    """The settings that environment variables give. Raises: ConfigError for one that is no UTF-8."""
     layer: Layer = {}
     for variable, path in VARIABLES.items():
-        value = environment.get(variable)
+        value = environment.get(variable, "")
+        if value.encode(errors="ignore").decode() != value:
+            raise ConfigError(f"{variable} is no UTF-8 text")
         if value:
             put(layer, path, [part.strip() for part in value.split(",")] if path in _LISTS else value)
     return layer
@@ -310,7 +314,8 @@ def settle(layers: Sequence[tuple[str, Layer]]) -> Settings:
         path = ".".join(str(part) for part in first["loc"])
         source = next((name for name, layer in reversed(layers) if _has(layer, path)), "settings")
         # A secret in the wrong place must not be repeated.
-        value = "" if {"options", "api_base"} & set(path.split(".")) else f" = {first['input']!r}"
+        is_told = not any(part == "options" or part.endswith("api_base") for part in path.split("."))
+        value = f" = {first['input']!r}" if is_told else ""
         raise ConfigError(f"{source}: {path}{value}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
@@ -330,7 +335,8 @@ def _written(settings: Settings) -> Layer:
     models: Layer = {role: own for role, own in layer["models"].items() if settings.role(role) != RoleModel()}
     layer["models"] = models
     for section in (layer["model"], *models.values()):
-        section["api_base"] = [_without_password(address) for address in section["api_base"]]
+        for bases in section.keys() & {"api_base", "fallback_api_base"}:
+            section[bases] = [_without_password(address) for address in section[bases]]
     usual = PROFILES[settings.profile.name].model_dump(mode="json")
     layer["profile"] = {key: value for key, value in layer["profile"].items() if key == "name" or value != usual[key]}
     return layer

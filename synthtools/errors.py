@@ -39,7 +39,7 @@ The first that applies, in this order; a rollout that was solved has none:
 
 - `provider`: the model could not be reached or refused the request, and the rollout or item ended there.
 - `parse`: the model's answers were no JSON of the asked schema, even after bounded retries.
-- `budget`: a budget was spent before the end.
+- `budget`: a budget was spent before the end; of an item: it took longer than `run.item_seconds`.
 - `simulator`: a tool had no valid answer (status 500), and the rollout did not come to its goal all the same.
 - `task`: the task's own gold solution cannot be replayed or is not scored as solved; of an item: what was asked for
   could not be made.

@@ -36,7 +36,10 @@ def test_the_embedded_model_comes_with_the_small_profile_and_one_call_at_a_time(
         ({"run": {"concurrency": 0}}, "here: run.concurrency = 0: Input should be greater than or equal to 1"),
         ({"profile": {"name": "smal"}}, "there is no profile 'smal': did you mean small?"),
         ({"model": {"options": {"api_key": "hush"}}}, "here: model.options: api_key looks like a secret"),
+        ({"model": {"options": {"headers": {"X-Api-Key": "hush"}}}}, "headers.X-Api-Key looks like a secret"),
+        ({"model": {"options": {"hf_token": "hush"}}}, "here: model.options: hf_token looks like a secret"),
         ({"model": {"api_base": "http://me:hush@host/v1"}}, "here: model.api_base: Input should be a valid tuple"),
+        ({"model": {"fallback_api_base": "http://me:hush@host/v1"}}, "fallback_api_base: Input should be a valid"),
         ({"profile": {"tools": 0}}, "here: profile.tools = 0: Input should be greater than or equal to 1"),
         ({"profile": {"changing_tasks": 2}}, "here: profile.changing_tasks = 2: Input should be less than"),
         ({"run": {"foo": 1}}, "here: unknown setting run.foo: did you mean run."),
@@ -51,9 +54,10 @@ def test_a_wrong_setting_is_one_line_that_helps(layer: dict[str, object], said: 
 
 
 def test_settings_come_back_from_the_runs_file_without_secrets(tmp_path: Path) -> None:
+    addresses = {"api_base": ["http://me:hush@host:1/v1"], "fallback_api_base": ["http://me:hush@host:2/v1"]}
     settings = settle(
         [
-            ("x", {"model": {"name": "hosted_vllm/q", "api_base": ["http://me:hush@host:1/v1"]}}),
+            ("x", {"model": {"name": "hosted_vllm/q", "options": {"stop_token_ids": [2]}, **addresses}}),
             ("y", {"profile": {"name": "small", "tools": 3}, "run": {"fields": ["Tea shops"], "budget_tokens": 5}}),
         ]
     )
@@ -61,11 +65,15 @@ def test_settings_come_back_from_the_runs_file_without_secrets(tmp_path: Path) -
     text = (tmp_path / "config.toml").read_text()
     assert "hush" not in text
     again = settle([("config.toml", read_file(tmp_path / "config.toml"))])
-    assert again == settings.model_copy(
-        update={"model": settings.model.model_copy(update={"api_base": ("http://host:1/v1",)})}
-    )
+    plain = {"api_base": ("http://host:1/v1",), "fallback_api_base": ("http://host:2/v1",)}
+    assert again == settings.model_copy(update={"model": settings.model.model_copy(update=plain)})
     switched = settle([("config.toml", read_file(tmp_path / "config.toml")), ("x", {"profile": {"name": "standard"}})])
     assert (switched.profile.tools, switched.profile.records) == (3, 8)
+
+
+def test_a_variable_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ConfigError, match="SYNTHTOOLS_MODEL is no UTF-8 text"):
+        read_environment({"SYNTHTOOLS_MODEL": "scripted/\udcff"})
 
 
 def test_a_malformed_file_and_a_malformed_assignment_are_refused(tmp_path: Path) -> None:

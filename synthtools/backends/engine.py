@@ -12,7 +12,7 @@ from typing import Self
 from dspy.lm15 import Request, Response
 
 from synthtools.backends.fallback import Fallback
-from synthtools.backends.ledger import count_usage
+from synthtools.backends.ledger import Amend, count_usage
 from synthtools.backends.scope import Scope, current_scope
 from synthtools.backends.slots import Slots
 from synthtools.backends.tools import TOOL_KEYS, has_tools, problem_of
@@ -98,7 +98,7 @@ class Calls:
 
     def failed(self, call: _Call, error: BaseException) -> None:
         """Writes the ledger entry of a call that gave no answer."""
-        self._write(call, Usage(), "", type(error).__name__)
+        self._booked(call, Usage(), "", type(error).__name__)
 
     def answered(self, call: _Call, completion: JsonObject) -> Response:
         """Journals and books an answer, whatever it is worth."""
@@ -108,7 +108,9 @@ class Calls:
         cut = finish_reason(answer) == "length"
         error = _unusable(call, answer)
         outcome = TruncatedAnswer.__name__ if cut else OK if error is None else type(error).__name__
-        self._write(call, completion_usage(answer), str(completion.get("replica") or ""), outcome)
+        amend = self._booked(call, completion_usage(answer), str(completion.get("replica") or ""), outcome)
+        if amend is not None and call.scope.role:
+            call.scope.made.append(amend)
         return self.replayed(call, answer)
 
     def replayed(self, call: _Call, answer: JsonObject) -> Response:
@@ -123,10 +125,10 @@ class Calls:
             raise error
         return to_response(answer, self.transport.model)
 
-    def _write(self, call: _Call, usage: Usage, replica: str, outcome: str) -> None:
+    def _booked(self, call: _Call, usage: Usage, replica: str, outcome: str) -> Amend | None:
         if call.scope.ledger is None:
-            return
-        amend = call.scope.ledger.write(
+            return None
+        return call.scope.ledger.write(
             LedgerEntry(
                 stage=call.scope.stage,
                 item=call.scope.item,
@@ -142,8 +144,6 @@ class Calls:
                 outcome=outcome,
             )
         )
-        if amend is not None and call.scope.role:
-            call.scope.made.append(amend)
 
 
 def _unusable(call: _Call, answer: JsonObject) -> ParseError | None:

@@ -34,7 +34,8 @@ def load_litellm() -> Any:
     """LiteLLM, set up before its import reads the environment.
 
     Its 260,000 objects live for ever; were they looked at in each full collection of garbage, every one of those would
-    stall the event loop for a fifth of a second. So the collector is told to leave alone what the import left.
+    stall the event loop for a fifth of a second. So the collector is told to leave alone all that is there after the
+    import, the caller's own objects too: cycles among those that are dropped later stay, until `gc.unfreeze()`.
     """
     is_new = "litellm" not in sys.modules
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -43,6 +44,7 @@ def load_litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.drop_params = False
     if is_new:
+        gc.collect()  # what is garbage already is not to be kept
         gc.freeze()
     return litellm
 
@@ -152,14 +154,15 @@ def completion_of(answer: Any) -> JsonObject:
     usage = getattr(answer, "usage", None)
     details = getattr(usage, "prompt_tokens_details", None)
     cached = getattr(details, "cached_tokens", None) or 0
-    said: JsonObject = {"role": "assistant", "content": message.content or ""}
+    said: JsonObject = {"role": "assistant", "content": _whole(message.content) or ""}
     if calls := getattr(message, "tool_calls", None):
         said["tool_calls"] = [
-            {"id": call.id, "function": {"name": call.function.name, "arguments": call.function.arguments}}
+            {"id": _whole(call.id), "function": {"name": _whole(made.name), "arguments": _whole(made.arguments)}}
             for call in calls
+            for made in (call.function,)
         ]
     return {
-        "model": answer.model or "",
+        "model": _whole(answer.model) or "",
         "replica": _server_of(answer),
         "choices": [{
             "index": 0,
@@ -172,6 +175,11 @@ def completion_of(answer: Any) -> JsonObject:
             "prompt_tokens_details": {"cached_tokens": cached},
         },
     }  # fmt: skip
+
+
+def _whole(text: Any) -> Any:
+    """A text as UTF-8 can have it: LiteLLM lets half a character through, which nothing could write down."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
 
 
 def _server_of(answer: Any) -> str:

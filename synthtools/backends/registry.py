@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from synthtools.backends.spec import ModelSpec
 from synthtools.errors import ConfigError
 from synthtools.types.record import Json, JsonObject
+from synthtools.types.secret import secrets_in
 
 if TYPE_CHECKING:
     import dspy
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from synthtools.backends.adapter import SynthAdapter
     from synthtools.backends.engine import Calls
     from synthtools.backends.fallback import Fallback
-    from synthtools.backends.replicas import Replicas, ReplicaState
+    from synthtools.backends.replicas import Replicas, ReplicaState, ServersState
     from synthtools.backends.wire import Transport
 
 Factory: TypeAlias = "Callable[[ModelSpec], Transport]"
@@ -122,8 +123,9 @@ def build_lm(
         concurrency: Most calls in flight at once; None: the backend's own.
         affinity: Whether calls whose prompts begin alike prefer one of several servers, whose prefix cache holds that
             beginning; if not, the least busy server takes each call.
-        fallback: A model of this function. A call that this one cannot take (its server fails or refuses, the prompt
-            does not fit its context) is made there as it is, sampling included; the ledger shows who answered.
+        fallback: A model of this function, without a fallback of its own. A call that this one cannot take (its server
+            fails or refuses, the prompt does not fit its context) is made there as it is, sampling included; the ledger
+            shows who answered.
         **settings: `top_k`, `stop`, penalties, and what the backend itself takes.
 
     Raises: ConfigError for an unknown prefix or setting.
@@ -191,11 +193,17 @@ def adapter() -> "SynthAdapter":
     return SynthAdapter()
 
 
-def replica_states(lm: "dspy.LM") -> "tuple[ReplicaState, ...]":
-    """How each server of a model is doing; none for a model that is not on servers, or not of ours."""
+def servers_state(lm: "dspy.LM") -> "ServersState | None":
+    """How the servers of a model are doing; None for a model that is not on servers, or not of ours."""
     calls = getattr(getattr(lm, "engine", None), "calls", None)
     replicas: Replicas | None = getattr(getattr(calls, "transport", None), "replicas", None)
-    return () if replicas is None else replicas.snapshot()
+    return None if replicas is None else replicas.state()
+
+
+def replica_states(lm: "dspy.LM") -> "tuple[ReplicaState, ...]":
+    """How each server of a model is doing; none for a model that is not on servers, or not of ours."""
+    state = servers_state(lm)
+    return () if state is None else state.replicas
 
 
 def fallback_line(lm: "dspy.LM") -> str:
@@ -216,7 +224,11 @@ def calls_from_state(state: JsonObject) -> "Calls":
 def _calls(spec: ModelSpec, fallback: "Calls | None") -> "Calls":
     from synthtools.backends.engine import Calls
 
+    for place in secrets_in(spec.settings):  # they would stand in every saved program
+        raise ConfigError(f"{spec.name}: {place} looks like a secret: secrets come from the environment alone")
     transport = _factory(spec)(spec)
+    if fallback is not None and fallback.fallback is not None:
+        raise ConfigError(f"{fallback.transport.model} has a fallback itself, which would never be asked: give one")
     if fallback is not None and transport.structured and not fallback.transport.structured:
         raise ConfigError(
             f"{fallback.transport.model} takes no JSON Schema, which {spec.name} is sent: it cannot be its fallback"

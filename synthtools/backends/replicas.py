@@ -54,6 +54,25 @@ class ReplicaState(Record):
     """Seconds until it is tried again; 0: it takes calls."""
 
 
+class ServersState(Record):
+    """How the servers of one model are doing together."""
+
+    replicas: tuple[ReplicaState, ...]
+    most: int | None = None
+    """Calls that may be in flight at all of them together, whatever each takes; None: as many as they take."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls in flight at all of them."""
+        return sum(replica.in_flight for replica in self.replicas)
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight at all of them now."""
+        taken = sum(replica.limit for replica in self.replicas if not replica.resting)
+        return taken if self.most is None else min(self.most, taken)
+
+
 @dataclass(slots=True, eq=False)
 class Replica:
     """One server; changed under the lock of its `Replicas` only."""
@@ -107,7 +126,7 @@ class Lease:
         """Takes note of the answer, and returns it with the server's address, where there is one, as its `replica`."""
         usage = completion.get("usage")
         tokens = usage.get("completion_tokens") if isinstance(usage, dict) else None
-        self.tokens = tokens if isinstance(tokens, int) else 0
+        self.tokens = max(0, tokens) if isinstance(tokens, int) else 0
         if self.address:
             completion["replica"] = self.address
         return completion
@@ -132,6 +151,7 @@ class Replicas:
             affinity: Whether keys count; if not, the least busy server takes each call.
         """
         self._affinity = affinity
+        self._most = concurrency
         ceiling = DEFAULT_CONCURRENCY
         if concurrency is not None:
             uneven = _OVERLOADED if affinity and len(addresses) > 1 else 1.0
@@ -142,6 +162,10 @@ class Replicas:
 
     def __len__(self) -> int:
         return len(self._replicas)
+
+    def state(self) -> ServersState:
+        """How the servers are doing together."""
+        return ServersState(replicas=self.snapshot(), most=self._most)
 
     def snapshot(self) -> tuple[ReplicaState, ...]:
         """How each server is doing, in the order of their addresses."""

@@ -1,6 +1,7 @@
 """Which failures of a try may pass, how often they are tried again, and how long to wait: jittered and bounded."""
 
 import random
+from collections import Counter
 from typing import Literal
 
 from synthtools.errors import ProviderError
@@ -9,7 +10,9 @@ TransientKind = Literal["unreachable", "slow", "limited", "busy"]
 """Nothing answers; no answer in time; too many requests (429); failed or broken off (5xx, a lost connection)."""
 
 _TRIES: dict[TransientKind, int] = {"unreachable": 3, "slow": 2, "limited": 6, "busy": 6}
-"""Tries in all. A dead address is told within seconds; a busy server is worth waiting for."""
+"""Tries that may fail so. A dead address is told within seconds; a busy server is worth waiting for."""
+_MOST_TRIES = max(_TRIES.values())
+"""Tries that may fail in all, however differently."""
 
 LONGEST_WAIT = 60.0
 """Seconds; also the most of a server's Retry-After that is honoured."""
@@ -42,16 +45,18 @@ class Tries:
         """
         self._retries = retries
         self._spare = replicas - 1
-        self._failed = 0
+        self._failed: Counter[TransientKind] = Counter()
 
     def wait_after(self, failure: Transient) -> float:
         """Counts a failed try; seconds to wait before the next. Raises: the failure's error if there is none."""
-        self._failed += 1
+        self._failed[failure.kind] += 1
+        failed = self._failed.total()
         if self._retries is not None:
-            most = self._retries + 1
+            is_last = failed > self._retries
         else:
             most = _TRIES[failure.kind] + (self._spare if failure.kind == "unreachable" else 0)
-        if self._failed >= most:
+            is_last = self._failed[failure.kind] >= most or failed >= max(most, _MOST_TRIES)
+        if is_last:
             raise failure.error from failure.__cause__
-        backoff = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** (self._failed - 1))
+        backoff = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** (failed - 1))
         return min(LONGEST_WAIT, random.uniform(0.05, max(0.05, backoff)) + (failure.retry_after or 0.0))

@@ -8,7 +8,6 @@ Tries after a failure are this library's, unless `router_settings` says `num_ret
 import asyncio
 import importlib
 import os
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,10 +16,10 @@ from synthtools.backends.retries import Transient
 from synthtools.backends.sessions import background_loop
 from synthtools.backends.spec import ModelSpec
 from synthtools.errors import ConfigError, ProviderError
-from synthtools.types.record import Json, JsonObject
+from synthtools.types.record import JsonObject
+from synthtools.types.secret import is_secret, texts
 
 _REFERENCE = "os.environ/"
-_SECRET_WORDS = ("key", "secret", "password", "credential", "authorization")
 
 
 class RouterClient(LiteLLMClient):
@@ -117,27 +116,11 @@ def _models(config: JsonObject) -> list[JsonObject]:
 
 def _check_secrets(path: Path, config: JsonObject) -> None:
     """Raises ConfigError for a key that stands in the file, and for a variable that is not set."""
-    for name, value in _texts(config):
+    read = [*texts(config["model_list"], "model_list"), *texts(config.get("router_settings"), "router_settings")]
+    for name, value in read:
         if value.startswith(_REFERENCE):
             variable = value.removeprefix(_REFERENCE)
             if variable not in os.environ:
                 raise ConfigError(f"{path}: {name} is {value}, and the environment has no {variable}")
-        elif _is_secret(name.rpartition(".")[2].lower()):
+        elif is_secret(name):
             raise ConfigError(f"{path}: {name} holds a secret: write {_REFERENCE}VARIABLE there")
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name for word in _SECRET_WORDS) or name.endswith("token")
-
-
-def _texts(value: Json, where: str = "") -> Generator[tuple[str, str]]:
-    """Every text of the sections that are read, with its place."""
-    if isinstance(value, str):
-        yield where, value
-    elif isinstance(value, list):
-        for number, part in enumerate(value):
-            yield from _texts(part, f"{where}[{number}]")
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            if where or key in ("model_list", "router_settings"):
-                yield from _texts(part, f"{where}.{key}" if where else str(key))

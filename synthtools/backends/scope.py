@@ -28,7 +28,7 @@ class Scope:
     retry: bool = False
     """Whether the question was asked before and is asked again with what was wrong."""
     made: list[Amend] = field(default_factory=list[Amend], compare=False)
-    """Of the calls that this attempt of the role made, and did not have from the journal."""
+    """Of the answers that this attempt of the role was given, and did not have from the journal."""
 
     def discard(self, outcome: str) -> None:
         """Tells the ledger that the answers of this attempt are not used; `outcome`: the name of the error."""

@@ -11,6 +11,9 @@ from synthtools.errors import ConfigError
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.usage import Usage
 
+_MOST_TOKENS = 2**31
+"""No call has more: a larger count is a server's mistake, and no file could take it."""
+
 
 class Transport(Protocol):
     """One way to reach a model. Made once a model, used from any thread and event loop at once.
@@ -143,7 +146,8 @@ def to_response(completion: JsonObject, model: str) -> Response:
 
 
 def _count(value: Json) -> int:
-    return int(value) if isinstance(value, (int, float)) else 0
+    """A number of tokens; 0 for what is none."""
+    return int(value) if isinstance(value, (int, float)) and 0 <= value <= _MOST_TOKENS else 0
 
 
 def _messages(message: Message) -> list[JsonObject]:

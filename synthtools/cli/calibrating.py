@@ -38,6 +38,10 @@ def calibrate_judge(name: str, folder: Path, wanted: Wanted) -> None:
     judge = find_judge(name)
     if sum((wanted.csv is not None, wanted.labels is not None, wanted.report)) > 1:
         raise UsageError("--csv, --labels and --report are three ways: give one of them, or none to label here")
+    if (wanted.size, wanted.seed) != (None, None) and (wanted.labels is not None or wanted.report):
+        raise UsageError("--size and --seed choose what is to be labelled: --labels and --report ask for no labels")
+    if wanted.csv is not None and wanted.as_json:
+        raise UsageError("--json prints a calibration: --csv makes none, and --labels does")
     with open_run(folder) as run:
         given = list(verdicts_given(run, judge))
         labels = Labels(folder, judge.name)

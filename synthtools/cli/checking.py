@@ -1,7 +1,7 @@
 """`models check`: what a few calls of each model show."""
 
 import asyncio
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import dspy
 import orjson
@@ -26,26 +26,28 @@ FALLBACK = "fallback"
 def check_models(options: ModelOptions) -> None:
     """Prints what each model of the settings shows, the main one first.
 
-    With `--json`: the main model's report, and those of the others as `others`. Ends with 1 where one does not keep to
-    a schema; a model that cannot be reached ends the command as it would end a run, after the others have been asked.
+    With `--json`: the main model's report, and those of the others as `others`; a model that cannot be reached has
+    `error` in place of a report. Ends with 1 where one does not keep to a schema; a model that cannot be reached ends
+    the command as it would end a run, after the others have been asked.
 
     Raises: ProviderError, ConfigError.
     """
-    found = asyncio.run(_asked(_models_of(gather_settings(None, options))))
-    reports = [_labelled(report, used_by) for report, used_by in found if isinstance(report, ModelReport)]
-    failures = [report for report, _ in found if isinstance(report, ProviderError)]
-    if options.json and reports:
-        first, *others = reports
+    models = _models_of(gather_settings(None, options))
+    found = list(zip(models, asyncio.run(_asked([lm for lm, _ in models])), strict=True))
+    reports = [report for _, report in found if isinstance(report, ModelReport)]
+    failures = [report for _, report in found if isinstance(report, ProviderError)]
+    if options.json:
+        first, *others = (_row(lm, report, used_by) for (lm, used_by), report in found)
         print(orjson.dumps({**first, "others": others}, option=orjson.OPT_INDENT_2).decode())
-    elif not options.json:
-        for number, (report, used_by) in enumerate(found):
+    else:
+        for number, ((_, used_by), report) in enumerate(found):
             if isinstance(report, ModelReport):
                 if number:
                     out.print()
                 _show(report, used_by if len(found) > 1 else ())
     if failures:
         raise failures[0] if len(failures) == 1 else type(failures[0])("; ".join(str(failure) for failure in failures))
-    if any(not report["structured"] for report in reports):
+    if any(not report.structured for report in reports):
         raise typer.Exit(1)
 
 
@@ -63,20 +65,20 @@ def _models_of(settings: Settings) -> list[tuple[dspy.LM, Users]]:
     return [(lm, tuple(users)) for lm, users in by_state.values()]
 
 
-async def _asked(
-    models: list[tuple[dspy.LM, tuple[str, ...]]],
-) -> list[tuple[ModelReport | ProviderError, tuple[str, ...]]]:
+async def _asked(models: list[dspy.LM]) -> list[ModelReport | ProviderError]:
     """One model after another: two on one machine would slow each other."""
-    found: list[tuple[ModelReport | ProviderError, tuple[str, ...]]] = []
-    for lm, used_by in models:
+    found: list[ModelReport | ProviderError] = []
+    for lm in models:
         try:
-            found.append((await probe(lm), used_by))
+            found.append(await probe(lm))
         except ProviderError as error:
-            found.append((error, used_by))
+            found.append(error)
     return found
 
 
-def _labelled(report: ModelReport, used_by: Users) -> JsonObject:
+def _row(lm: dspy.LM, report: ModelReport | ProviderError, used_by: Users) -> JsonObject:
+    if isinstance(report, ProviderError):
+        return {"model": str(cast(Any, lm).model), "error": str(report), "used_by": list(used_by)}
     return {**report.model_dump(mode="json"), "used_by": list(used_by)}
 
 

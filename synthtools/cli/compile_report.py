@@ -47,10 +47,11 @@ def report(console: Console, result: CompileResult) -> None:
             sources = [one.source or one.case for one in program.demo_sources if one.predictor == path]
             named = f", from {', '.join(sources)}" if sources else ""
             console.print(shown(f"{len(state.demos)} demos for {path}{named}"))
+    price = "price not known" if result.usd is None else f"${result.usd:.4f}"
     console.print(
         shown(
             f"{result.candidates} candidates, {result.usage.calls:,} calls, "
-            f"{result.usage.prompt_tokens + result.usage.completion_tokens:,} tokens, ${result.usd:.4f}"
+            f"{result.usage.prompt_tokens + result.usage.completion_tokens:,} tokens, {price}"
         )
     )
 

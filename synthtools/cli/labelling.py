@@ -82,7 +82,7 @@ def _view(case: JudgedCase, parts: Mapping[str, Any], title: str) -> RenderableT
             lines.append(shown(text if isinstance(text, str) else _json(text), most=_MOST))
     lines.append(shown("the judge", "bold cyan"))
     lines.append(shown(f"{case.given.verdict}: {one_line(case.reason)}"))
-    return Group(Rule(title), Panel(Group(*lines), title=case.given.record, title_align="left"))
+    return Group(Rule(title), Panel(Group(*lines), title=shown(one_line(case.given.record)), title_align="left"))
 
 
 def _json(value: object) -> str:

@@ -65,12 +65,14 @@ class SearchOptions:
         list[str] | None, typer.Option(help="Address of its server.", rich_help_panel=_SEARCH)
     ] = None
     candidates: Annotated[
-        int | None, typer.Option(min=1, help="How many are tried, or a step tries.", rich_help_panel=_SEARCH)
+        int | None, typer.Option(min=1, max=1000, help="How many are tried, or a step tries.", rich_help_panel=_SEARCH)
     ] = None
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="Trials, reflections or steps.", rich_help_panel=_SEARCH)
+        int | None, typer.Option(min=1, max=1000, help="Trials, reflections or steps.", rich_help_panel=_SEARCH)
     ] = None
-    demos: Annotated[int | None, typer.Option(min=0, help="Most demos in a prompt.", rich_help_panel=_SEARCH)] = None
+    demos: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Most demos in a prompt.", rich_help_panel=_SEARCH)
+    ] = None
     only: Annotated[
         list[str] | None,
         typer.Option(help="Role within the program that may change; repeat it for more.", rich_help_panel=_SEARCH),
@@ -82,7 +84,7 @@ class SearchOptions:
 
 @command
 def optimize(
-    role: Annotated[str, typer.Argument(help="What to compile, for example response-judge.")],
+    role: Annotated[str, typer.Argument(help="What to compile, for example response-judge.", metavar="ROLE")],
     run: RunFolder,
     given: CaseOptions,
     searching: SearchOptions,
@@ -99,6 +101,8 @@ def optimize(
     from synthtools.runs.store import Store
 
     _refuse_what_is_for_stages(options)
+    if out_file is not None:
+        _check_file(out_file)
     settings = gather_settings(run, options)
     target = _target(role)
     method = method_named(searching.method)
@@ -152,10 +156,20 @@ def _refuse_what_is_for_stages(options: ModelOptions) -> None:
         "--limit": options.limit is not None,
         "--retry-failed": options.retry_failed,
         "--accept-changes": options.accept_changes,
+        "--executor": options.executor is not None,
+        "--ray-address": options.ray_address is not None,
     }
     for name, is_given in given.items():
         if is_given:
             raise UsageError(f"{name} is for the items of stages: a compile has none")
+
+
+def _check_file(path: Path) -> None:
+    """Whether a program can be written there: found out before anything is paid."""
+    if path.suffix != ".json":
+        raise UsageError(f"--out {path}: --program takes files whose name ends with .json")
+    if path.is_dir() or not path.parent.is_dir():
+        raise UsageError(f"--out {path}: {'is a folder' if path.is_dir() else f'there is no folder {path.parent}'}")
 
 
 def _target(name: str) -> "Target":
@@ -193,14 +207,13 @@ def _parts(cases: "tuple[Case, ...]", settings: Settings, given: CaseOptions) ->
 
     seed = settings.model.seed
     sizes = {"train": given.train, "validation": given.validation, "test": given.test}
-    chosen = cases if given.size is None else balanced(cases, given.size, seed)
-    parts = split(chosen, seed, _shares(given.train, given.validation, given.test))
-    return Split(
-        *(
-            part if (most := sizes[name]) is None else balanced(part, most, seed)
-            for name, part in parts._asdict().items()
-        )
-    )
+    shares = _shares(given.train, given.validation, given.test)
+    parts: list[tuple[Case, ...]] = []
+    for (name, part), share in zip(split(cases, seed, shares)._asdict().items(), shares, strict=True):
+        of_all = None if given.size is None else max(1, int(share * given.size))
+        bounds = [bound for bound in (sizes[name], of_all) if bound is not None]
+        parts.append(balanced(part, min(bounds), seed) if bounds else part)
+    return Split(*parts)
 
 
 def _shares(train: int | None, validation: int | None, test: int | None) -> "Shares":
@@ -234,7 +247,7 @@ def _plan(
         module,
         method,
         parts,
-        _speakers(module, models, settings, searching),
+        _speakers(target, module, models, settings, searching),
         search=_search(searching),
         only=tuple(searching.only or ()),
         seed=settings.model.seed,
@@ -242,7 +255,9 @@ def _plan(
     )
 
 
-def _speakers(module: Any, models: "Models", settings: Settings, searching: SearchOptions) -> "Speakers":
+def _speakers(
+    target: "Target", module: Any, models: "Models", settings: Settings, searching: SearchOptions
+) -> "Speakers":
     from synthtools.optimizers.compile.speakers import Speakers
 
     if searching.teacher_api_base and searching.teacher_model is None:
@@ -252,7 +267,12 @@ def _speakers(module: Any, models: "Models", settings: Settings, searching: Sear
     student = next(iter(own.values())) if len(own) == 1 and None not in own.values() else models.main
     teacher = searching.teacher_model or student.model
     names = {"student": student.model, "teacher": teacher}
+    judge = models.roles["judges"] if target.judgements else None
+    if judge is not None:
+        names["judge"] = judge.model
     asked = {*names.values(), *(lm.model for lm in own.values() if lm is not None)}
+    if settings.fallback_model is not None:
+        asked.add(settings.fallback_model.name)
     if settings.run.budget_usd is not None:
         for name in asked:
             price_of(name, settings)
@@ -263,6 +283,7 @@ def _speakers(module: Any, models: "Models", settings: Settings, searching: Sear
         names=names,
         settings={**settings.deciding((), tuple(RoleModels.model_fields)), "teacher": teacher},
         prices=prices,
+        judge=judge,
     )
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -121,11 +121,12 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def run(**values: Any) -> None:
-        given = {
-            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
-            for name, group in groups.items()
-        }
         try:
+            _check_texts(values)
+            given = {
+                name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+                for name, group in groups.items()
+            }
             function(**values, **given)
         except SynthToolsError as error:
             fail(error)
@@ -143,6 +144,14 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
     return run
+
+
+def _check_texts(values: dict[str, Any]) -> None:
+    """Raises UsageError for an argument, paths apart, that is no UTF-8: no file of ours could hold it."""
+    for name, value in values.items():
+        for text in cast("list[object]", value) if isinstance(value, list) else (value,):
+            if isinstance(text, str) and text.encode(errors="ignore").decode() != text:
+                raise UsageError(f"{name.strip('_').replace('_', '-')} is no UTF-8 text")
 
 
 def fail(error: SynthToolsError) -> None:

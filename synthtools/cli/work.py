@@ -54,6 +54,9 @@ _OPTIONS = {
 }
 """Options of the command line by the setting they give."""
 
+_OF_ONE_MODEL = {"name": ("api_base", "options"), "fallback": ("fallback_api_base",)}
+"""In a model's section: what holds for one model only, by the setting that names it."""
+
 
 def say(text: str) -> None:
     """A remark for people, on stderr."""
@@ -116,14 +119,15 @@ def _for_another_model(layers: list[tuple[str, Layer]]) -> list[tuple[str, Layer
 
 
 def _left(section: object, path: str, last: dict[str, object]) -> object:
-    """What of a model's section still counts, given the names of later layers, by section; its own is added to them."""
+    """What of a model's section still counts, given the names of later layers, by place; its own are added to them."""
     if not isinstance(section, dict):
         return section
-    model = cast(Layer, section)
-    own = model.get("name")
-    if own is None or last.setdefault(path, own) == own:
-        return model
-    return {key: value for key, value in model.items() if key not in ("api_base", "options")}
+    left = dict(cast(Layer, section))
+    for name, its_own in _OF_ONE_MODEL.items():
+        model = left.get(name)
+        if model is not None and last.setdefault(f"{path}.{name}", model) != model:
+            left = {key: value for key, value in left.items() if key not in its_own}
+    return left
 
 
 def field_names(options: FieldOptions) -> list[str] | None:
@@ -187,6 +191,8 @@ def program_files(options: ModelOptions, stages: Sequence[Stage], settings: Sett
 
 
 def _stages_of(path: Path, stages: Sequence[Stage], settings: Settings) -> list[str]:
+    if not path.exists():
+        raise UsageError(f"--program {path}: there is no such file")
     public = [stage.name for stage in stages if not stage.internal]
     if path.is_file() and path.suffix == ".json":
         from synthtools.modules.compiled import is_compiled

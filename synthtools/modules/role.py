@@ -74,7 +74,7 @@ class Blocking(dspy.Module):
             return
         try:
             super().load(path, **options)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
             raise DataError(f"{path} holds no state of {type(self).__name__}: {error!r}") from error
 
 

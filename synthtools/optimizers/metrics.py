@@ -53,6 +53,11 @@ class Composite:
 
     parts: tuple[Part, ...]
 
+    @property
+    def judgements(self) -> int:
+        """How many questions it asks a model about one answer, at most."""
+        return sum(part.cost == "model" for part in self.parts)
+
     def __call__(self, asked: Any, expected: Any, answer: Any) -> Score:
         """The score of an answer; parts that do not apply or were not reached are absent from `Score.parts`."""
         found: dict[str, Found] = {}
@@ -98,8 +103,11 @@ _JUDGE: ContextVar[dspy.LM | None] = ContextVar("judge", default=None)
 
 
 @contextmanager
-def judging(lm: dspy.LM) -> Generator[None]:
-    """Within it, metrics ask this model what code cannot say; outside, those parts are left out."""
+def judging(lm: dspy.LM | None) -> Generator[None]:
+    """Within it, metrics ask this model what code cannot say; outside, or where it is None, those parts are left out.
+
+    What they ask is no part of a trace that an optimizer makes demos of.
+    """
     token = _JUDGE.set(lm)
     try:
         yield
@@ -112,7 +120,7 @@ def ask_judge(module: dspy.Module, **inputs: Any) -> Any:
     lm = _JUDGE.get()
     if lm is None:
         raise ConfigError("no judge is set: use `with judging(lm):`")
-    with cast(AbstractContextManager[None], cast(Any, dspy).context(lm=lm)):
+    with cast(AbstractContextManager[None], cast(Any, dspy).context(lm=lm, trace=None)):
         return module(**inputs)
 
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import dspy
+import orjson
+from pydantic import TypeAdapter, ValidationError
 
+from synthtools.errors import DataError
 from synthtools.optimizers.case import Case
+from synthtools.optimizers.metrics import Composite
 from synthtools.optimizers.score import Score
 from synthtools.runs.run import Run
 from synthtools.types.profile import Profile
@@ -35,8 +40,30 @@ class Target:
     metric: Metric
     cases: Callable[[Run], Iterable[Case]] = no_cases
     """Draws cases from what a run holds, code saying what is right."""
+    expects: Any = Any
+    """Type whose JSON `Case.expected` is; Any: whatever the metric takes."""
+
+    @property
+    def judgements(self) -> int:
+        """How many questions its metric asks a model about one answer, at most."""
+        return self.metric.judgements if isinstance(self.metric, Composite) else 0
 
     def arguments(self, case: Case) -> dict[str, Any]:
         """The keyword arguments of a case. Raises: DataError with the case's source and the wrong field."""
         record = self.inputs.from_json(case.inputs, case.source or case.id)
         return {name: getattr(record, name) for name in self.inputs.model_fields}
+
+    def check(self, case: Case) -> None:
+        """Whether a case is one of this target. Raises: DataError with its source and the first thing wrong."""
+        self.arguments(case)
+        try:
+            _adapter(self.expects).validate_json(orjson.dumps(case.expected), strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            path = ".".join(["expected", *map(str, first["loc"])])
+            raise DataError(f"{case.source or case.id}: {path}: {first['msg']}") from error
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -4,6 +4,7 @@ There are no ready-made demos among them: the roles reason before they answer, a
 An optimizer bootstraps demos from a model's own right answers, and cites the case by its id and source.
 """
 
+import codecs
 import os
 import random
 import tempfile
@@ -44,7 +45,7 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
     """
     file = Path(path)
     try:
-        lines = file.read_bytes().splitlines()
+        lines = file.read_bytes().removeprefix(codecs.BOM_UTF8).splitlines()
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from error
     cases: list[Case] = []

@@ -11,6 +11,7 @@ class Breaker:
         """Trips after `limit` in a row, or at the first where nothing was ever answered at the address."""
         self._limit = limit
         self._answered = False
+        self._tripped = False
         self._error: ProviderError | None = None
         self._items: list[Item] = []
 
@@ -30,17 +31,19 @@ class Breaker:
         return self._error
 
     def answered(self) -> None:
-        """Notes that the model answered."""
+        """Notes that the model answered; once the run is given up, an answer that was on its way changes nothing."""
+        if self._tripped:
+            return
         self._answered = True
         self._error = None
         self._items.clear()
 
     def failed(self, item: Item, error: ProviderError) -> bool:
         """Notes a failure of the provider. Returns whether the run must stop."""
-        if type(error) is not type(self._error):
+        if type(error) is not type(self._error) and not self._tripped:
             self._items.clear()
         self._error = error
         self._items.append(item)
-        if isinstance(error, ModelUnreachable) and not self._answered:
-            return True
-        return len(self._items) >= self._limit
+        unreachable = isinstance(error, ModelUnreachable) and not self._answered
+        self._tripped = self._tripped or unreachable or len(self._items) >= self._limit
+        return self._tripped

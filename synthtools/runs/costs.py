@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, cast
 from synthtools.runs.journal import Rows
 from synthtools.runs.status import RunStatus
 from synthtools.types.record import JsonObject
-from synthtools.types.usage import DISCARDED, OK, Price, Usage
+from synthtools.types.usage import ANSWERED, DISCARDED, Price, Usage
 
 Column = Literal["stage", "role", "model", "replica"]
 COLUMNS: tuple[Column, ...] = ("stage", "role", "model", "replica")
@@ -138,7 +138,7 @@ class RunCosts(NamedTuple):
         }
 
 
-_ANSWERED = ", ".join(f"'{outcome}'" for outcome in (OK, *DISCARDED))
+_ANSWERED = ", ".join(f"'{outcome}'" for outcome in ANSWERED)
 _WASTED = ", ".join(f"'{outcome}'" for outcome in DISCARDED)
 
 _SPENT = f"""

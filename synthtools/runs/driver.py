@@ -19,7 +19,7 @@ from synthtools.runs.journal import RunLedger
 from synthtools.runs.judges import note_judges
 from synthtools.runs.models import Models, ProgramFiles, program_hashes
 from synthtools.runs.progress import ProgressView, progress_view
-from synthtools.runs.ray_executor import RayExecutor
+from synthtools.runs.ray.executor import RayExecutor
 from synthtools.runs.scheduler import Limits, Scheduler, Summary, Watcher
 from synthtools.runs.stages import Program, Stage
 from synthtools.runs.store import Store
@@ -92,7 +92,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     )
     view = progress_view(
         *(console, store, stages),
-        lambda: made[0].replicas() if made and remote is None else (),
+        lambda: made[0].servers() if made and remote is None else (),
         lambda: remote.line() if remote is not None else made[0].fallback_line() if made else "",
     )
     scheduler = Scheduler(
@@ -104,6 +104,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
             concurrency=work.settings.concurrency,
             limit=work.limit,
             seconds=work.seconds,
+            item_seconds=work.settings.run.item_seconds,
             provider_failures=work.settings.run.provider_failures,
         ),
         watchers=(view, *work.watchers),

@@ -16,7 +16,7 @@ from synthtools.types.profile import Profile
 from synthtools.world.transitions import Transitions
 
 if TYPE_CHECKING:
-    from synthtools.backends.replicas import ReplicaState
+    from synthtools.backends.replicas import ServersState
 
 ProgramFiles = Mapping[str, Sequence[Path]]
 """Saved states of programs by stage, in the order in which they are loaded."""
@@ -58,11 +58,11 @@ class Models:
         ):
             yield
 
-    def replicas(self) -> tuple["ReplicaState", ...]:
-        """How the servers of all models are doing; none for models in this process."""
-        from synthtools.backends.registry import replica_states
+    def servers(self) -> tuple["ServersState", ...]:
+        """How the servers of each model are doing; none for models in this process."""
+        from synthtools.backends.registry import servers_state
 
-        return tuple(state for model in self._reached.values() for state in replica_states(model))
+        return tuple(state for model in self._reached.values() if (state := servers_state(model)) is not None)
 
     def fallback_line(self) -> str:
         """What the fallback model did so far in place of the others; empty where it was not needed."""

@@ -9,7 +9,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from synthtools.backends.replicas import ReplicaState
+from synthtools.backends.replicas import ServersState
+from synthtools.runs.in_flight import InFlight
 from synthtools.runs.item import Item, Outcome
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import Stage
@@ -18,8 +19,8 @@ _SECONDS = 5.0
 """Between two lines of a log."""
 
 
-Replicas = Callable[[], Sequence[ReplicaState]]
-"""How the servers of a run's models are doing now."""
+Servers = Callable[[], Sequence[ServersState]]
+"""How the servers of each of a run's models are doing now."""
 
 Fallback = Callable[[], str]
 """What the fallback model did so far; empty while it was not needed."""
@@ -71,19 +72,17 @@ class _Counts:
                 self.known[child.stage] += 1
 
 
-def _models_line(replicas: Replicas, fallback: Fallback) -> str:
-    return "; ".join(part for part in (servers_line(replicas()), fallback()) if part)
+def _models_line(servers: Servers, fallback: Fallback) -> str:
+    return "; ".join(part for part in (servers_line(servers()), fallback()) if part)
 
 
-def servers_line(replicas: Sequence[ReplicaState]) -> str:
+def servers_line(servers: Sequence[ServersState]) -> str:
     """Calls in flight, how many may be, and which servers rest; empty where there are no servers."""
-    if not replicas:
+    if not servers:
         return ""
+    replicas = [replica for state in servers for replica in state.replicas]
     resting = [f"{replica.address} rests ({replica.resting:.0f} s)" for replica in replicas if replica.resting]
-    taking = [replica for replica in replicas if not replica.resting]
-    load = (
-        f"{sum(replica.in_flight for replica in replicas)}/{sum(replica.limit for replica in taking)} calls in flight"
-    )
+    load = f"{sum(state.in_flight for state in servers)}/{sum(state.limit for state in servers)} calls in flight"
     return ", ".join([load, *resting])
 
 
@@ -106,11 +105,12 @@ class Bars:
         console: Console,
         store: StoreReader,
         stages: tuple[Stage, ...],
-        replicas: Replicas,
+        servers: Servers,
         fallback: Fallback,
     ) -> None:
+        self._in_flight = InFlight()
         self._counts = _Counts(store, stages)
-        self._models_line = lambda: _models_line(replicas, fallback)
+        self._models_line = lambda: _models_line(servers, fallback)
         self._progress = _Board(
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -145,11 +145,13 @@ class Bars:
 
     def started(self, item: Item) -> None:
         """Shows the item's id."""
+        self._in_flight.started(item)
         self._progress.start_task(self._bars[item.stage])
         self._progress.update(self._bars[item.stage], now=item.id)
 
     def finished(self, outcome: Outcome, record: Any) -> None:
         """Moves the bars of the item's stage and of the next."""
+        self._in_flight.finished(outcome)
         self._counts.finished(outcome)
         for stage in {outcome.item.stage, *(child.stage for child in outcome.children)} & self._bars.keys():
             lost = self._counts.lost[stage]
@@ -161,8 +163,8 @@ class Bars:
             )
 
     def tick(self) -> None:
-        """Writes how the servers are doing; bars refresh themselves."""
-        self._progress.line = self._models_line()
+        """Writes how the servers are doing and what is slow; bars refresh themselves."""
+        self._progress.line = "; ".join(part for part in (self._models_line(), self._in_flight.slow()) if part)
 
 
 class Lines:
@@ -173,14 +175,14 @@ class Lines:
         console: Console,
         store: StoreReader,
         stages: tuple[Stage, ...],
-        replicas: Replicas,
+        servers: Servers,
         fallback: Fallback,
     ) -> None:
         self._console = console
-        self._models_line = lambda: _models_line(replicas, fallback)
+        self._models_line = lambda: _models_line(servers, fallback)
         self._counts = _Counts(store, stages)
         self._begun = self._last = time.monotonic()
-        self._now: dict[tuple[str, str], None] = {}
+        self._in_flight = InFlight()
 
     def __enter__(self) -> Self:
         return self
@@ -188,16 +190,16 @@ class Lines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._now.clear()
+        self._in_flight.clear()
 
     def started(self, item: Item) -> None:
         """Notes what is in flight."""
-        self._now[item.key] = None
+        self._in_flight.started(item)
 
     def finished(self, outcome: Outcome, record: Any) -> None:
         """Counts the item."""
         self._counts.finished(outcome)
-        self._now.pop(outcome.item.key, None)
+        self._in_flight.finished(outcome)
         self.tick()
 
     def tick(self) -> None:
@@ -212,10 +214,10 @@ class Lines:
             for stage, tried in self._counts.tried.items()
             if self._counts.known[stage]
         ]
-        oldest = next((f"; at {stage} {id}" for stage, id in self._now), "")
-        models = self._models_line()
+        oldest = self._in_flight.oldest()
+        told = (", ".join(parts), oldest and f"at {oldest}", self._in_flight.slow(), self._models_line())
         self._console.print(
-            f"[{now - self._begun:6.0f} s] {', '.join(parts)}{oldest}{models and f'; {models}'}",
+            f"[{now - self._begun:6.0f} s] {'; '.join(part for part in told if part)}",
             markup=False,
             highlight=False,
             soft_wrap=True,
@@ -226,9 +228,9 @@ def progress_view(
     console: Console,
     store: StoreReader,
     stages: tuple[Stage, ...],
-    replicas: Replicas = lambda: (),
+    servers: Servers = lambda: (),
     fallback: Fallback = lambda: "",
 ) -> ProgressView:
-    """Bars on a terminal, else lines; `replicas` and `fallback`: asked about once a second, and shown with them."""
+    """Bars on a terminal, else lines; `servers` and `fallback`: asked about once a second, and shown with them."""
     view = Bars if console.is_terminal else Lines
-    return view(console, store, stages, replicas, fallback)
+    return view(console, store, stages, servers, fallback)

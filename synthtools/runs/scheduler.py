@@ -1,7 +1,8 @@
 """The scheduler: takes a run's items through its stages, several at once, and records what comes of each.
 
 The deepest stage that has something to do comes first, so that work in progress is bounded: an environment goes
-through all stages before another one is begun, as far as there is room for both.
+through all stages before another one is begun, as far as there is room for both. No stage is left waiting for ever:
+what is deeper was made from records that are there, so it runs out, and an item that hangs keeps one place and no more.
 """
 
 import asyncio
@@ -50,6 +51,8 @@ class Limits:
     """Most items of each stage that exist afterwards; internal stages are not counted."""
     seconds: float | None = None
     """Time after which work in flight is given up, to be resumed later."""
+    item_seconds: float | None = None
+    """Time after which one item is given up; what it was answered until then is kept for its next try."""
     provider_failures: int = 10
     """Failures of the provider in a row that end the run."""
 
@@ -128,6 +131,7 @@ class Scheduler:
         self._breaker = Breaker(limits.provider_failures)
         self._running: dict[asyncio.Task[None], Item] = {}
         self._busy: set[tuple[str, str]] = set()
+        self._committing: set[tuple[str, str]] = set()
         self._exist: dict[str, int] = {}
         self._summary = Summary()
         self._ending = False
@@ -140,9 +144,10 @@ class Scheduler:
             self._summary.error = error
 
     def abandon(self) -> None:
-        """Gives up what is in flight; its journal is kept."""
-        for task in self._running:
-            task.cancel()
+        """Gives up what is in flight; its journal is kept. What has come to its end is still committed."""
+        for task, item in self._running.items():
+            if item.key not in self._committing:
+                task.cancel()
 
     def prepare(self) -> bool:
         """Plans what done records make possible. Returns whether there is anything to do."""
@@ -176,7 +181,9 @@ class Scheduler:
                 left = None if until is None else max(0.0, until - time.monotonic())
                 finished, _ = await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 for task in finished:
-                    self._busy.discard(self._running.pop(task).key)
+                    key = self._running.pop(task).key
+                    self._busy.discard(key)
+                    self._committing.discard(key)
                 for task in finished:
                     if not task.cancelled():
                         task.result()
@@ -240,14 +247,20 @@ class Scheduler:
     async def _do(self, item: Item) -> None:
         stage = STAGES[item.stage]
         begun = time.monotonic()
+        bound = asyncio.timeout(self._limits.item_seconds)
         record: Any = None
         failure: ProviderError | None = None
         try:
             variation = item.tries + stage.variation(item, self._records)
-            record = await self._executor.execute(stage, item, stage.inputs(item, self._records), variation)
+            async with bound:
+                record = await self._executor.execute(stage, item, stage.inputs(item, self._records), variation)
             outcome = self._done(stage, item, record, begun)
         except Dropped as error:
             outcome = Outcome(item, "dropped", reason=str(error), detail=error.detail, seconds=time.monotonic() - begun)
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            outcome = self._too_slow(item, time.monotonic() - begun)
         except BudgetExceeded as error:
             self._put_back(item)
             self.stop("budget", error)
@@ -262,6 +275,7 @@ class Scheduler:
             if isinstance(error, ProviderError):
                 failure = error
         self._records.forget(item.stage, item.id)
+        self._committing.add(item.key)
         await self._store.commit(outcome)
         self._note(outcome, record)
         if failure is None:
@@ -286,6 +300,11 @@ class Scheduler:
             children=() if child is None else tuple(child.expand(item, lambda: record, self._profile)),
             expanded="" if child is None else child.expansion(self._profile),
         )
+
+    def _too_slow(self, item: Item, seconds: float) -> Outcome:
+        cause: FailureCause = "budget"
+        detail = f"it took longer than run.item_seconds allows ({self._limits.item_seconds:g} s)"
+        return Outcome(item, "failed", reason=cause, detail=detail, seconds=seconds, keep_journal=True)
 
     def _put_back(self, item: Item) -> None:
         self._exist[item.stage] -= 1

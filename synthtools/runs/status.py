@@ -10,7 +10,7 @@ from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES
 from synthtools.signatures.families import models_by_family
 from synthtools.types.record import Json, JsonObject
-from synthtools.types.usage import Usage
+from synthtools.types.usage import ANSWERED, Usage
 
 
 class StageStatus(NamedTuple):
@@ -93,7 +93,9 @@ def read_status(store: StoreReader) -> RunStatus:
         todo, done, dropped, failed = (counts.get(name, {}).get(status, 0) for status in STATUSES)
         stages[name] = StageStatus(done, dropped, failed, todo, store.ids_sha256(name))
     asked = [
-        (role, model) for (stage, role, model), _ in usage_by(store, "stage", "role", "model") if stage != COMPILES
+        (role, model)
+        for (stage, role, model, outcome), _ in usage_by(store, "stage", "role", "model", "outcome")
+        if stage != COMPILES and outcome in ANSWERED
     ]
     return RunStatus(
         run=str(store.folder),

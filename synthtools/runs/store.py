@@ -124,16 +124,18 @@ class Store(StoreReader):
         return self._writer.submit(lambda connection: _write_outcome(connection, outcome, body))
 
     def reopen_failed(self, stages: Sequence[str]) -> int:
-        """Makes the failed items of these stages items to be done again, with another seed unless the provider failed.
+        """Makes the failed items of these stages items to be done again.
 
+        They get another seed, unless the provider failed or time ran out: then their answers until there still count.
         Returns how many.
         """
         marks = ", ".join("?" * len(stages))
         return self.write(
             lambda connection: (
                 connection.execute(
-                    f"UPDATE items SET status = 'todo', detail = '', tries = tries + (reason != 'provider'), "
-                    f"reason = '' WHERE status = 'failed' AND stage IN ({marks})",
+                    "UPDATE items SET status = 'todo', detail = '', "
+                    "tries = tries + (reason NOT IN ('provider', 'budget')), reason = '' "
+                    f"WHERE status = 'failed' AND stage IN ({marks})",
                     tuple(stages),
                 ).rowcount
             )

@@ -44,6 +44,8 @@ class Price(Record):
 OK = "ok"
 DISCARDED = ("TruncatedAnswer", "ParseError", "AnswerRefused")
 """Outcomes of calls whose answer came, was paid for and was thrown away: cut, malformed, refused by a role's checks."""
+ANSWERED = (OK, *DISCARDED)
+"""Outcomes of calls whose answer came."""
 
 
 class LedgerEntry(Record):

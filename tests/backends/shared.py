@@ -6,6 +6,7 @@ import dspy
 from pydantic import Field
 
 from synthtools.backends.scripted import Script, register_script
+from synthtools.runs.journal import pack_answer, unpack_answer
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
 
@@ -24,6 +25,16 @@ class CallTool(dspy.Signature):
     tool: str = dspy.InputField()
     answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
     arguments: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField()
+
+
+class Packed(dict[str, bytes]):
+    """A journal that keeps answers as a run does."""
+
+    def get(self, key: str) -> Any:
+        return unpack_answer(self[key]) if key in self else None
+
+    def put(self, key: str, answer: Any) -> None:
+        self[key] = pack_answer(answer)
 
 
 def echo_name(inputs: dict[str, Any], schema: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -17,11 +17,11 @@ import dspy
 import pytest
 from aiohttp import web
 
-from synthtools.backends import build_lm, direct, model, sessions
+from synthtools.backends import build_lm, direct, model, scope, sessions
 from synthtools.backends.failures import retry_after
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
 from synthtools.errors import ConfigError, ContextTooSmall, ModelUnreachable, ProviderError
-from tests.backends.shared import ECHO, NameTool
+from tests.backends.shared import ECHO, NameTool, Packed
 
 pytestmark = pytest.mark.filterwarnings("error::ResourceWarning")
 
@@ -265,13 +265,20 @@ async def test_an_answer_without_choices_is_told_at_once(body: str):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("usage", ['"none"', "null", "[]", '{"prompt_tokens":"many","completion_tokens":null}'])
+ODD_USAGE = (
+    *('"none"', "null", "[]", '{"prompt_tokens":"many","completion_tokens":null}'),
+    '{"prompt_tokens":1e30,"completion_tokens":-20}',
+)
+
+
+@pytest.mark.parametrize("usage", ODD_USAGE)
 @pytest.mark.parametrize("choice", ["null", '{"message":null}', '{"message":{"content":["a"]}}', '{"message":{}}'])
 async def test_odd_answers_are_parse_errors_not_crashes(usage: str, choice: str):
     body = f'{{"choices":[{choice}],"usage":{usage}}}'
     with (
         serve(ECHO, faults=lambda number: Fault(body=body)) as server,
         model("direct/qwen", api_base=server.url),
+        scope(journal=Packed()),
         pytest.raises(Exception, match=r"the answer is (empty|not JSON)"),
     ):
         await ask()

@@ -8,6 +8,7 @@ import pytest
 
 from synthtools.backends import build_lm, fallback, model, scope
 from synthtools.backends.registry import fallback_line
+from synthtools.backends.scope import role
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
 from synthtools.errors import ConfigError, ContextTooSmall, ModelUnreachable, ProviderError, TruncatedAnswer
 from synthtools.types import LedgerEntry
@@ -184,6 +185,29 @@ async def test_the_first_model_frees_its_place_before_the_fallback_is_asked():
         await asyncio.gather(long, return_exceptions=True)
 
 
+async def test_an_answer_that_is_thrown_away_leaves_the_failure_before_it_as_it_was():
+    class Amending(Entries):
+        def write(self, entry: LedgerEntry) -> Any:
+            number = len(self.of)
+            super().write(entry)
+
+            def amend(outcome: str) -> None:
+                self.of[number] = entry.model_copy(update={"outcome": outcome})
+
+            return amend
+
+    ledger = Amending()
+    with (
+        serve(ECHO) as other,
+        model("direct/first", api_base=DEAD, fallback=big(other), retries=0),
+        scope(ledger=ledger),
+        role("NameTool") as asking,
+    ):
+        await ask()
+        asking.discard("AnswerRefused")
+    assert ledger.told == [("direct/first", "ModelUnreachable"), ("direct/big", "AnswerRefused")]
+
+
 def test_a_saved_model_keeps_its_fallback():
     with serve(CONTRACT) as small, serve(ECHO) as other:
         with model("direct/small", api_base=small.url, fallback=big(other)) as lm:
@@ -200,3 +224,6 @@ def test_what_cannot_be_a_fallback_is_told():
     told = build_lm("direct/x", api_base=DEAD, structured=False)
     with pytest.raises(ConfigError, match="direct/x takes no JSON Schema, which scripted/echo is sent"):
         build_lm("scripted/echo", fallback=told)
+    chained = build_lm("scripted/echo", fallback=build_lm("scripted/echo"))
+    with pytest.raises(ConfigError, match="scripted/echo has a fallback itself"):
+        build_lm("direct/x", api_base=DEAD, fallback=chained)

@@ -106,6 +106,8 @@ def test_importing_the_package_loads_no_model_library():
         ("openai/x", {"api_base": "localhost:8000"}, "'localhost:8000' is no address: write http://"),
         ("openai/x", {"api_base": ["http://127.0.0.1:1/v1", "/v1"]}, "'/v1' is no address"),
         ("openai/x", {"api_base": "http://me:hush@127.0.0.1/v1"}, "no user or password in an address: keys come"),
+        ("openai/x", {"api_key": "hush"}, "api_key looks like a secret: secrets come from the environment alone"),
+        ("openai/x", {"extra_headers": {"Authorization": "hush"}}, "extra_headers.Authorization looks like a secret"),
         ("hosted_vllm/x", {}, "give the server's address, --api-base"),
         ("direct/x", {}, "give the server's address, --api-base"),
         ("direct/x", {"api_base": "localhost:8000"}, "'localhost:8000' is no address: write http://"),

@@ -8,7 +8,7 @@ from typing import Any
 import dspy
 import pytest
 
-from synthtools.backends import model
+from synthtools.backends import model, scope
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
 from synthtools.errors import (
     ContextTooSmall,
@@ -17,7 +17,7 @@ from synthtools.errors import (
     ProviderError,
     SynthToolsError,
 )
-from tests.backends.shared import ECHO, CallTool, NameTool
+from tests.backends.shared import ECHO, CallTool, NameTool, Packed
 
 PREFIXES = ["openai", "hosted_vllm", "direct"]
 
@@ -179,6 +179,18 @@ async def test_an_answer_that_is_not_of_the_schema_is_not_repaired(prefix: str):
     ):
         await dspy.Predict(NameTool).acall(field="libraries")
     assert len(server.requests) == 1
+
+
+async def test_half_a_character_is_a_malformed_answer_and_no_crash():
+    choice = r'{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"half \ud83d"}}'
+    half = Fault(body=f'{{"id":"1","model":"qwen","choices":[{choice}]}}')
+    with (
+        serve(ECHO, faults=always(half)) as server,
+        model("hosted_vllm/qwen", api_base=server.url),
+        scope(journal=Packed()),
+        pytest.raises(ParseError, match="not JSON"),
+    ):
+        await dspy.Predict(NameTool).acall(field="libraries")
 
 
 async def test_a_hundred_calls_are_in_flight_at_once(prefix: str):

@@ -33,6 +33,14 @@ def test_no_field_and_no_word_in_a_field(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    for arguments in (("run", "--field", "Caf\udcff"), ("show", "caf\udcff"), ("run", "--set", "a.b=\udcff")):
+        result = invoke(*arguments[:1], "--run", tmp_path / "run", *arguments[1:])
+        assert result.exit_code == 2
+        assert "is no UTF-8 text" in error_of(result)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_in_use(tmp_path: Path) -> None:
     with Store(fake_run(tmp_path / "run")):
         result = invoke("env-audit", "--run", tmp_path / "run", *SCRIPTED)

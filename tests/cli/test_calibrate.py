@@ -1,6 +1,7 @@
 """`calibrate` on a run whose tools a model serves: labels typed or in a table, and what is said of the judge."""
 
 import csv
+import io
 import os
 import pty
 import shutil
@@ -12,10 +13,13 @@ from typing import Any
 
 import orjson
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from synthtools.cli import app
+from synthtools.cli.labelling import label_cases
 from synthtools.cli.rollouts import task_outcome
+from synthtools.optimizers.calibration.judged import Given, JudgedCase
 from synthtools.programs.env_audit import EnvAudit
 from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.journal import RunLedger
@@ -138,6 +142,15 @@ def test_labels_are_typed_one_at_a_time_and_kept_at_once(run: Path) -> None:
     assert (again.exit_code, " of 10" in again.stdout) == (0, False), "nothing is asked twice"
 
 
+def test_an_id_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, audited: Path) -> None:
+    case = JudgedCase(Given("key", "[red]id[/red]", "yes", "f", "m"), ("yes", "no"), "", lambda run: {})
+    shown = io.StringIO()
+    monkeypatch.setattr("sys.stdin", io.StringIO("q\n"))
+    with open_run(audited) as opened:
+        assert list(label_cases(Console(file=shown), "Right?", [case], opened, 0, 1)) == []
+    assert "[red]id[/red]" in shown.getvalue()
+
+
 def test_the_end_of_the_input_means_to_quit(run: Path) -> None:
     assert typed(run, "r\n").exit_code == 2
     assert len(orjson.loads((run / "calibration" / "response-judge.labels.json").read_bytes())["labels"]) == 1
@@ -231,6 +244,8 @@ def test_bad_input_is_one_line(run: Path, tmp_path: Path) -> None:
         (("solution-judge",), "has no verdict of the solution-judge as it is now"),
         (("response-judge", "--report"), "is not calibrated: no label yet"),
         (("response-judge", "--report", "--csv", "x.csv"), "give one of them"),
+        (("response-judge", "--report", "--size", "9"), "--size and --seed choose what is to be labelled"),
+        (("response-judge", "--csv", "x.csv", "--json"), "--json prints a calibration"),
         (("response-judge", "--labels", tmp_path / "none.csv"), "none.csv cannot be read"),
     ):
         result = invoke("calibrate", *arguments, "--run", run)

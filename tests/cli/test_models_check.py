@@ -160,6 +160,9 @@ def test_every_model_of_the_settings_is_asked_once_and_none_answers_for_another(
         assert (result.exit_code, "direct/spare" in error_of(result)) == (3, True)
         assert "used by        judges" in result.stdout
         result = invoke("models", "check", "--model", "direct/spare", "--api-base", spare.url,
-                        "--fallback-model", "scripted/schema")  # fmt: skip
+                        "--fallback-model", "scripted/schema", "--json")  # fmt: skip
         assert (result.exit_code, "direct/spare" in error_of(result)) == (3, True)
-        assert "scripted/schema answers" in result.stdout
+        report = orjson.loads(result.stdout)
+        (other,) = report["others"]
+        assert (report["model"], "direct/spare" in report["error"]) == ("direct/spare", True)
+        assert (other["model"], other["used_by"], other["structured"]) == ("scripted/schema", ["fallback"], True)

@@ -7,10 +7,11 @@ import orjson
 import pytest
 
 from synthtools.backends.scripted import register_script
+from synthtools.errors import DataError
 from synthtools.modules.compiled import read_compiled
-from synthtools.optimizers import trainsets
+from synthtools.optimizers.compile.search import Search
 from synthtools.optimizers.targets import TARGETS
-from synthtools.optimizers.trainsets import Split, write_cases
+from synthtools.optimizers.trainsets import write_cases
 from synthtools.runs.store import Store
 from tests.cli.shared import error_of, invoke
 from tests.library import Recorded
@@ -82,12 +83,12 @@ def test_a_teacher_makes_the_demos(tmp_path: Path, case_file: Path) -> None:
     assert program["models"] == {"student": "scripted/quiz", "teacher": "scripted/wise"}
 
 
-def test_a_judge_is_compiled_for_the_model_that_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judge_is_compiled_for_the_model_that_judges(tmp_path: Path) -> None:
     judge, other = Recorded(), Recorded()
     register_script("judge", judge)
     register_script("other", other)
-    write_cases(tmp_path / "cases.jsonl", drawn("response-judge"))
-    monkeypatch.setattr(trainsets, "split", lambda cases, seed, shares: Split(cases[:3], cases[3:6], cases[6:9]))
+    fields = [case.model_copy(update={"field": f"f{n % 3}"}) for n, case in enumerate(drawn("response-judge")[:9])]
+    write_cases(tmp_path / "cases.jsonl", fields)
     result = invoke("optimize", "response-judge", "--run", tmp_path / "run", "--cases", tmp_path / "cases.jsonl",
                     "--model", "scripted/other", "--judge-model", "scripted/judge", "--json")  # fmt: skip
     assert result.exit_code == 0, result.stderr
@@ -96,6 +97,25 @@ def test_a_judge_is_compiled_for_the_model_that_judges(tmp_path: Path, monkeypat
         "teacher": "scripted/judge",
     }
     assert other.bodies == {} and judge.asked("JudgeResponse") > 6
+
+
+def test_a_metric_that_asks_a_model_asks_the_judge(tmp_path: Path) -> None:
+    judge = Recorded()
+    register_script("judge", judge)
+    turns = drawn("first-turn-writer")
+    cases = [turns[n % len(turns)].model_copy(update={"id": str(n), "field": f"f{n}"}) for n in range(3)]
+    write_cases(tmp_path / "cases.jsonl", cases)
+    options = ("--run", tmp_path / "run", "--cases", tmp_path / "cases.jsonl", "--candidates", "1", "--json")
+    models = ("--model", "scripted/library", "--judge-model", "scripted/judge")
+    told = orjson.loads(invoke("optimize", "first-turn-writer", *options, *models, "--dry-run").stdout)
+    assert told["phases"][0]["calls"] == 2
+    result = invoke("optimize", "first-turn-writer", *options, *models)
+    assert result.exit_code == 0, result.stderr
+    assert orjson.loads(result.stdout)["program"]["models"]["judge"] == "scripted/judge"
+    assert judge.asked("WriteFirstTurn") == 0
+    # Only what code lets pass is read by another.
+    parts = orjson.loads(result.stdout)["program"]["scores"]["parts"]
+    assert ("understood" in parts) == (parts["says all"] == [1.0, 1.0]) == (judge.asked("SolveTurn") > 0)
 
 
 def test_without_a_gain_it_is_written_and_not_recommended(tmp_path: Path, case_file: Path) -> None:
@@ -146,6 +166,15 @@ def test_sizes_are_of_the_parts(tmp_path: Path, case_file: Path) -> None:
     assert "2 training, 4 validation and 6 test cases" in result.stderr
 
 
+def test_a_size_of_the_whole_is_divided_as_the_cases_are(tmp_path: Path, case_file: Path) -> None:
+    for size, said in (
+        ("3", "1 training, 1 validation and 1 test cases"),
+        ("20", "8 training, 5 validation and 5 test"),
+    ):
+        result = optimize(tmp_path / "run", case_file, "--size", size, "--dry-run")
+        assert said in result.stderr
+
+
 def test_status_shows_the_tokens_and_no_stage_of_it(tmp_path: Path, case_file: Path) -> None:
     assert optimize(tmp_path / "run", case_file).exit_code == 0
     result = invoke("status", "--run", tmp_path / "run", "--json", "--cost")
@@ -164,6 +193,12 @@ def test_status_shows_the_tokens_and_no_stage_of_it(tmp_path: Path, case_file: P
         (("word-sorter", "--method", "reanchor"), "logprobs"),
         (("word-sorter", "--method", "magic"), "there are bootstrap, mipro, gepa"),
         (("word-sorter", "--demos", "0"), "--method bootstrap: it finds demos"),
+        (("word-sorter", "--executor", "ray"), "--executor is for the items of stages"),
+        (("word-sorter", "--seed", str(2**70)), "a compile takes seeds from 0 to"),
+        (("word-sorter", "--method", "mipro", "--seed", str(2**32 - 1)), "a compile takes seeds from 0 to"),
+        (("word-sorter", "--out", "none/x.json"), "--out none/x.json: there is no folder none"),
+        (("word-sorter", "--out", "x.txt"), "--program takes files whose name ends with .json"),
+        (("word-sorter", "--program", "none.json"), "none.json: No such file"),
         (("word-sorter", "--limit", "3"), "--limit is for the items of stages"),
         (("word-sorter", "--only", "Judge"), "--only Judge: WordSorter has no such role"),
         (("word-sorter", "--teacher-api-base", "http://x"), "is for --teacher-model"),
@@ -196,3 +231,34 @@ def test_a_compiled_program_may_be_compiled_on(tmp_path: Path, case_file: Path) 
     assert result.exit_code == 0, result.stderr
     scores = cast(dict[str, Any], orjson.loads(result.stdout)["program"]["scores"])
     assert scores["before"]["mean"] == scores["after"]["mean"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"expected": "Right"}, "expected: Input should be 'correct'"),
+        ({"expected": None}, "expected: Input should be 'correct'"),
+        ({"inputs": {"tool": 5}}, "tool: Input should be an object"),
+    ],
+)
+def test_every_case_is_looked_at_before_anything_is_paid(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    listed = [case.model_copy(update={"field": f"f{n % 3}"}) for n, case in enumerate(drawn("response-judge")[:15])]
+    write_cases(tmp_path / "cases.jsonl", [*listed[:-1], listed[-1].model_copy(update={**change, "source": "mine:15"})])
+    result = invoke("optimize", "response-judge", "--run", tmp_path / "run", "--cases", tmp_path / "cases.jsonl",
+                    "--model", "scripted/library")  # fmt: skip
+    assert result.exit_code == 2
+    assert f"mine:15: {said}" in error_of(result)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fallback_model_counts_in_dollars_too(tmp_path: Path, case_file: Path) -> None:
+    result = optimize(tmp_path / "run", case_file, "--budget-usd", "1", "--fallback-model", "openai/x")
+    assert result.exit_code == 2
+    assert "the price of openai/x is not known" in error_of(result)
+
+
+@pytest.mark.parametrize("option", ["--candidates", "--rounds", "--demos"])
+def test_a_search_that_is_too_wide_to_be_meant_is_refused(tmp_path: Path, case_file: Path, option: str) -> None:
+    assert optimize(tmp_path / "run", case_file, option, "1000000000").exit_code == 2
+    with pytest.raises(DataError, match=f"{option[2:]}: Input should be less than or equal to 1000"):
+        Search(**{option[2:]: 1_000_000_000})

@@ -156,6 +156,7 @@ def test_a_changed_file_is_refused(file: Path) -> None:
         (b'{"format": "synthtools-compiled", "version": 99}', "of version 99, this SynthTools reads version 1"),
         (b'{"name": "a", "dependencies": {}}', "holds no state of ResponseJudge"),
         (b"[1, 2]", "holds no state of ResponseJudge"),
+        (b'{"predict": {"signature": {}, "demos": [], "lm": null}, "metadata": {}}', "holds no state of ResponseJudge"),
         (b"not json", "is no JSON"),
     ],
 )
@@ -187,6 +188,16 @@ def test_a_file_for_another_signature_says_which_field_differs(tmp_path: Path, f
     with pytest.raises(DataError, match="it had the input weather"):
         judge.load(path)
     assert state_of(judge) == state_of(ResponseJudge()), "a refused file changes nothing"
+
+
+@pytest.mark.parametrize("change", [{"lm": "x"}, {"lm": {"model": 5}}, {"extended_signature": {}}])
+def test_a_damaged_state_is_refused_in_one_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "state.json"
+    ResponseJudge().save(path)
+    state = orjson.loads(path.read_bytes())
+    path.write_bytes(orjson.dumps({**state, "predict": {**state["predict"], **change}}))
+    with pytest.raises(DataError, match="holds no state of ResponseJudge"):
+        ResponseJudge().load(path)
 
 
 def test_states_that_dspy_saved_load_as_before(tmp_path: Path) -> None:

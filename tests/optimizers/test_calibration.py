@@ -2,6 +2,7 @@
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,29 @@ def test_what_does_not_fit_together_is_refused_in_a_line() -> None:
         st.calibrate([True], [True], {"yes": 3, "no": 7})
     with pytest.raises(DataError, match="2 labels of yes, which the corpus has 1 times"):
         st.calibrate([True, False], [True, True], {"yes": 1})
+
+
+@pytest.mark.parametrize(
+    ("labels", "verdicts", "corpus", "said"),
+    [
+        ([1, 0], [True, False], None, "the label 1 is not True or False"),
+        ([True, None], [True, False], None, "the label None is not True or False"),
+        (["right", "wrong"], ["right", "wrong"], None, "the label 'right' is not True or False, as it must be where"),
+        ([True, False], ["yes", "no"], None, "the verdict 'yes' is not True or False"),
+        ([True, False], [True, False], [True, False, "no"], "the verdict 'no' is not True or False"),
+        ([True, False] * 4, [0.9, float("nan")] * 4, None, "a score is infinite or no number"),
+    ],
+)
+def test_what_would_never_agree_is_not_compared(labels: Any, verdicts: Any, corpus: Any, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        st.calibrate(labels, verdicts, corpus)
+
+
+def test_a_corpus_may_be_read_once_and_its_counts_be_of_true_and_false() -> None:
+    labels, scores = [True, False] * 10, [0.9, 0.1] * 10
+    assert st.calibrate(labels, scores, iter(scores)) == st.calibrate(labels, scores)
+    counted = st.calibrate([True, False], [True, False], {True: 30, False: 10})
+    assert counted == st.calibrate([True, False], [True, False], {"yes": 30, "no": 10})
 
 
 def test_a_calibration_is_a_record_that_shows_itself() -> None:

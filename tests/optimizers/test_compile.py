@@ -1,5 +1,6 @@
 """Each method finds the better program that is there to be found, within its caps, and pays no answer twice."""
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ import pytest
 
 from synthtools.backends.registry import build_lm
 from synthtools.backends.scripted_server import Fault, serve
-from synthtools.errors import ConfigError, ProviderError
+from synthtools.errors import ConfigError, DataError, ProviderError
 from synthtools.optimizers.compile.asking import ProposalAdapter
 from synthtools.optimizers.compile.caps import Caps, Limits
 from synthtools.optimizers.compile.compiling import carry_out
+from synthtools.optimizers.compile.front import points
 from synthtools.optimizers.compile.methods import METHODS, method_named
 from synthtools.optimizers.compile.plan import Plan
 from synthtools.optimizers.compile.preflight import Preflight
@@ -26,13 +28,13 @@ from synthtools.optimizers.compile.result import CompileResult
 from synthtools.optimizers.compile.search import Search
 from synthtools.optimizers.compile.speakers import Speakers
 from synthtools.optimizers.target import Target
-from synthtools.runs.compiles import STAGE
+from synthtools.runs.compiles import STAGE, Evaluation
 from synthtools.runs.journal import RunLedger
 from synthtools.runs.store import Store
+from synthtools.types.profile import SMALL, STANDARD, Profile
 from synthtools.types.usage import Price, Usage
-from tests.optimizers.quiz import SECRET, TARGET, Quiz, WordSorter, cases, quiz
+from tests.optimizers.quiz import SECRET, TARGET, Quiz, WordSorter, cases, quiz, words
 
-USABLE = [name for name, method in METHODS.items() if not method.needs]
 SEARCH = Search(candidates=4, rounds=6)
 TEACHER = "scripted/wise"
 LEAST = 8 + 2 * 16
@@ -98,7 +100,7 @@ def whole(method: str) -> Whole:
     return Whole(result, flight, cast(int, largest), cast(int, dearest) / 1e6)
 
 
-@pytest.mark.parametrize("method", USABLE)
+@pytest.mark.parametrize("method", METHODS)
 def test_each_method_finds_what_makes_the_model_right(method: str) -> None:
     result = whole(method).result
     scores = result.program.scores
@@ -115,7 +117,7 @@ def test_each_method_finds_what_makes_the_model_right(method: str) -> None:
         assert cited.case.startswith("t-") and cited.source.startswith("t.jsonl:")
 
 
-@pytest.mark.parametrize("method", USABLE)
+@pytest.mark.parametrize("method", METHODS)
 def test_the_preflight_is_an_upper_bound_of_the_calls(method: str) -> None:
     found = whole(method)
     # A proposal that was cut is asked for again; nothing here is.
@@ -123,7 +125,7 @@ def test_the_preflight_is_an_upper_bound_of_the_calls(method: str) -> None:
     assert tokens_of(found.result.usage) <= 2 * tokens_of(found.flight.total)
 
 
-@pytest.mark.parametrize("method", USABLE)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_cap_ends_the_search_and_a_larger_one_goes_on_with_the_same(store: Store, asked: Quiz, method: str) -> None:
     undisturbed = whole(method).result
     for cap in (LEAST + 1, (LEAST + undisturbed.usage.calls) // 2):
@@ -138,7 +140,7 @@ def test_a_cap_ends_the_search_and_a_larger_one_goes_on_with_the_same(store: Sto
     assert repeated == []
 
 
-@pytest.mark.parametrize("method", USABLE)
+@pytest.mark.parametrize("method", METHODS)
 def test_caps_of_tokens_and_money_hold_within_one_call(tmp_path: Path, asked: Quiz, method: str) -> None:
     undisturbed = whole(method)
     usage, usd = undisturbed.result.usage, undisturbed.result.usd
@@ -153,10 +155,19 @@ def test_caps_of_tokens_and_money_hold_within_one_call(tmp_path: Path, asked: Qu
         assert "were spent" in capped.ended_by
 
 
-def test_other_seeds_are_other_compiles() -> None:
+def test_other_seeds_are_other_compiles(asked: Quiz) -> None:
     assert plan("gepa", seed=4).id != plan("gepa").id == whole("gepa").result.id
     assert plan("gepa", search=Search(rounds=5)).id != plan("gepa").id
     assert plan("gepa", threads=1).id == plan("gepa").id
+
+
+def test_a_program_of_another_profile_is_another_compile(asked: Quiz) -> None:
+    def id_of(profile: Profile) -> str:
+        module = WordSorter()
+        cast(Any, module).profile = profile  # as programs have it
+        return Plan(TARGET, module, method_named("gepa"), cases(), plan("gepa").speakers).id
+
+    assert id_of(SMALL) != id_of(STANDARD)
 
 
 def test_a_cap_that_cannot_pay_the_comparison_is_refused_before_the_first_call(store: Store, asked: Quiz) -> None:
@@ -233,6 +244,30 @@ def test_only_the_named_role_changes(asked: Quiz) -> None:
         Plan(TARGET, WordSorter(), method_named("gepa"), cases(), plan("gepa").speakers, only=("Judge",))
     named = Plan(TARGET, WordSorter(), method_named("gepa"), cases(), plan("gepa").speakers, only=("SortWord",))
     assert [path for path, _ in named.module.named_predictors()] == ["predict"]
+
+
+def test_what_is_tested_was_never_trained_on() -> None:
+    parts = cases()
+    for split, said in (
+        (parts._replace(test=words("t", 16)), "'t-0' stands twice"),
+        (parts._replace(test=words("v", 30)[20:]), "the field 'v' has validation and test cases"),
+    ):
+        with pytest.raises(DataError, match=said):
+            Plan(TARGET, WordSorter(), method_named("gepa"), split, plan("gepa").speakers)
+
+
+def test_equal_candidates_are_in_one_order_whichever_was_answered_first() -> None:
+    def answered(name: str) -> Evaluation:
+        return Evaluation(candidate=name, case="c", part="validation", score=1.0, reason="", usage=Usage(), seconds=0.0)
+
+    found = [[one.candidate for one in points(map(answered, order), 1, {})] for order in ("ab", "ba")]
+    assert found[0] == found[1]
+
+
+def test_dollars_are_told_only_where_the_price_of_every_model_is_known(store: Store, asked: Quiz) -> None:
+    made = plan("gepa")
+    made.speakers = dataclasses.replace(made.speakers, prices=None)
+    assert carry_out(made, store, Limits(), Progress()).usd is None
 
 
 def test_methods_that_cannot_be_used_say_what_they_need() -> None:

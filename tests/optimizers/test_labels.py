@@ -1,5 +1,7 @@
 """Which verdicts are sampled, and how labels are kept, written to a table and read back."""
 
+import csv
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,6 +101,17 @@ def test_a_table_comes_back_with_its_labels(tmp_path: Path) -> None:
         write_table(path, [], {})
 
 
+def test_a_key_or_text_that_would_be_a_formula_is_none_and_comes_back(tmp_path: Path) -> None:
+    case = dataclasses.replace(CASE, given=CASE.given._replace(key="=cmd|x/rollout:ab"))
+    shown = {"one": "\n=1+1", "two": "＝1+1"}
+    path = tmp_path / "table.csv"
+    write_table(path, [(case, shown)], {case.given.key: "late"})
+    with path.open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["case"], row["one"], row["two"]) == ("'=cmd|x/rollout:ab", "'\n=1+1", "'＝1+1")
+    assert read_table(path, {case.given.key: case}.get) == {case.given.key: "late"}
+
+
 def test_words_for_labels(tmp_path: Path) -> None:
     path = table(tmp_path / "t.csv", "env/Tool/0:ab,correct,RIGHT", "env/Tool/1:cd,no,wrong", "unknown,no,")
     assert read_table(path, CASES.get) == {"env/Tool/0:ab": "correct", "env/Tool/1:cd": "yes"}
@@ -129,7 +142,7 @@ def test_a_wrong_table_is_told_by_line_and_column(tmp_path: Path, rows: list[str
 def test_a_table_without_its_columns_or_not_in_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("case,verdict\nenv,no\n")
-    with pytest.raises(DataError, match=r"t\.csv, line 1: there is no column label"):
+    with pytest.raises(DataError, match=r"t\.csv, line 1: there is no column label; columns are separated by commas"):
         read_table(path, CASES.get)
     path.write_bytes(b"case,label\n\xff,right\n")
     with pytest.raises(DataError, match="not UTF-8"):

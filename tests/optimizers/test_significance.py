@@ -32,6 +32,14 @@ def test_improvements_of_a_handful_of_cases_are_not_beyond_chance(cases: int, si
     assert found.significant is significant
 
 
+def test_a_few_equal_scores_do_not_make_a_program_perfect() -> None:
+    found = compare([0.0] * 16, [1.0] * 16, seed=0)
+    assert found.after == (1.0, pytest.approx(0.05 ** (1 / 16)), 1.0)
+    assert found.before == (0.0, 0.0, pytest.approx(1 - 0.05 ** (1 / 16)))
+    half = compare([0.5] * 16, [0.5] * 16, seed=0).before
+    assert half.low < 0.5 < half.high and half.high - half.low < 0.2
+
+
 def test_a_loss_is_not_recommended() -> None:
     found = compare([1.0] * 20, [0.0, 1.0] * 10, seed=0)
     assert found.gain.high < 0 and not found.significant

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from synthtools.errors import ConfigError, DataError
 from synthtools.optimizers.case import Case
+from synthtools.optimizers.draws import records
 from synthtools.optimizers.targets import TARGETS
 from synthtools.optimizers.trainsets import balanced, data_hash, read_cases, split, write_cases
 from synthtools.runs.item import Item
@@ -146,6 +147,12 @@ def test_a_file_that_is_missing_or_empty_and_ids_that_repeat_are_refused(tmp_pat
     assert not (tmp_path / "twice.jsonl").exists()
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_case(tmp_path: Path) -> None:
+    write_cases(tmp_path / "cases.jsonl", [_case(1, "a")])
+    (tmp_path / "marked.jsonl").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "cases.jsonl").read_bytes())
+    assert [case.id for case in read_cases(tmp_path / "marked.jsonl")] == [_case(1, "a").id]
+
+
 def _env() -> EnvSpec:
     with library_run() as run:
         return next(run.environments())
@@ -270,6 +277,16 @@ def test_rollout_cases_reach_the_goal_exactly_where_verification_says_so() -> No
         gold = [str(call) for call in inputs.expected]
         assert sorted(case.expected.get("missing", [])) == sorted(set(gold) - set(calls))
         assert set(case.expected.get("extra", [])) <= set(calls)
+
+
+def test_of_a_field_only_so_many_records_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    with library_run() as run:
+        everything = list(run.store.each("task-generation"))
+        assert records.chosen(run, "task-generation") == everything and len(everything) > 2
+        monkeypatch.setattr(records, "MOST_ITEMS", 2)
+        few = records.chosen(run, "task-generation")
+        assert len(few) == 2 and few == [item for item in everything if item in few]
+        assert {case.source.partition("/")[2] for case in TARGETS["turn-solver"].cases(run)} <= {one.id for one in few}
 
 
 def test_every_case_has_an_id_of_its_own_and_its_source_in_the_run() -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from synthtools.backends.scripted import script_named
 from synthtools.backends.scripted_server import ScriptedServer, serve
-from synthtools.runs.ray_cluster import reached
+from synthtools.runs.ray.cluster import reached
 from synthtools.runs.run import open_run
 from tests.cli.shared import error_of, invoke
 from tests.e2e.shared import SMALL, command, hashes

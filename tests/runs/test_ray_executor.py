@@ -15,19 +15,19 @@ from synthtools.errors import (
     BudgetExceeded,
     ConfigError,
     ContextTooSmall,
+    DamagedRecord,
     Dropped,
     ProviderError,
     SynthToolsError,
     WorkerLost,
 )
-from synthtools.runs import ray_executor
 from synthtools.runs.budget import Budget
 from synthtools.runs.item import Item
 from synthtools.runs.journal import ItemJournal, RunLedger, usage_by
 from synthtools.runs.models import Models
-from synthtools.runs.ray_executor import RayExecutor
-from synthtools.runs.ray_messages import Problem
-from synthtools.runs.ray_worker import Worker
+from synthtools.runs.ray.executor import RayExecutor
+from synthtools.runs.ray.messages import Problem
+from synthtools.runs.ray.worker import Worker
 from synthtools.runs.stages import STAGES, Stage
 from synthtools.runs.store import Store
 from synthtools.types import EnvSpec, LedgerEntry, Response, Scenario, Tool, ToolCode, Transition
@@ -146,7 +146,7 @@ def opened(
         made.transitions = models._transitions
         return made
 
-    monkeypatch.setattr(ray_executor, "reached", reached)
+    monkeypatch.setattr("synthtools.runs.ray.executor.reached", reached)
     monkeypatch.setattr(Models, "program", program)
     ledger = RunLedger(store)
     executor = RayExecutor(store, ledger, Budget(ledger, settings), settings, {}, lambda stage: None)
@@ -207,6 +207,19 @@ async def test_a_lost_worker_loses_nothing_that_was_paid_or_recorded(
     assert workers.asked == ["a: first", "a: second", "b: first", "b: second"]
     assert usage_by(store, "item")[0][1].calls == 2
     assert len(workers.workers) == 3, "the lost one is replaced"
+
+
+async def test_a_damaged_transition_fails_the_item_that_needs_it_and_no_other(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(program: Audit, env: EnvSpec) -> int:
+        return program.weigh(env.scenario.title, 5)
+
+    store.write(lambda connection: connection.execute("INSERT INTO transitions VALUES ('bad', ?, x'00')", (TOOL.name,)))
+    with opened(store, monkeypatch, play) as (executor, _):
+        with pytest.raises(DamagedRecord):
+            await audit(executor, "bad")
+        assert await audit(executor, "good") == 5
 
 
 async def test_where_code_answers_everything_nothing_recorded_is_sent(
@@ -283,6 +296,28 @@ async def test_what_a_cancelled_item_paid_for_is_kept(store: Store, monkeypatch:
         (("AnswerRefused",), 1),
         (("ok",), 1),
     ]
+
+
+async def test_an_item_that_is_cancelled_in_its_worker_has_no_record(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(program: Audit, env: EnvSpec) -> None:
+        raise asyncio.CancelledError
+
+    with opened(store, monkeypatch, play) as (executor, _):
+        task = asyncio.create_task(audit(executor, "a"))
+        await asyncio.wait([task])
+    assert task.cancelled()
+
+
+async def test_a_late_word_to_forget_takes_nothing_from_what_was_learnt_since() -> None:
+    worker = Worker()
+    for lesson, body in ((1, b"before"), (2, b"since")):
+        await worker.learn("post", lesson, {"parcel": body})
+    await worker.forget("post", 1)
+    assert worker._transitions._known == {"post": {"parcel": b"since"}}
+    await worker.forget("post", 2)
+    assert worker._transitions._known == {}
 
 
 async def test_settings_that_no_worker_can_do_with_end_the_command(

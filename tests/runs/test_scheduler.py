@@ -165,6 +165,28 @@ def test_a_provider_that_only_fails_ends_the_run_after_some_items_and_does_not_f
     assert store.counts()["trajectory-generation"] == {"done": 8}
 
 
+def test_what_is_being_committed_as_the_run_ends_is_committed_and_counted(tmp_path: Path) -> None:
+    class Lagging(Store):
+        """The later an item fails, the longer its commit takes to be known."""
+
+        failed = 0
+
+        async def commit(self, outcome: Outcome) -> None:
+            await super().commit(outcome)
+            self.failed += outcome.status == "failed"
+            await asyncio.sleep(0.02 * self.failed)
+
+    def fail(stage: str, item: str, what: str) -> SynthToolsError | None:
+        return ProviderError("500") if stage == "task-generation" else None
+
+    with Lagging(tmp_path / "run", create=True) as store:
+        store.plan(first_items({"bikes": "Bikes"}))
+        run(store, FakeModel(), ALL[:5])
+        summary = run(store, FakeModel(fail), limits=Limits(concurrency=5, provider_failures=3))
+        assert (summary.ending, summary.failed) == ("provider", 0)
+        assert store.counts()["task-generation"] == {"todo": 8}
+
+
 def test_provider_failures_that_come_alone_do_not_end_the_run(store: Store) -> None:
     def fail(stage: str, item: str, what: str) -> SynthToolsError | None:
         return ProviderError("500") if stage == "task-generation" and item.endswith("seq00") else None

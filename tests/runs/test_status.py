@@ -29,6 +29,7 @@ def test_models_are_told_by_role_and_a_judge_of_its_own_work_is_found(
         ledger = RunLedger(store)
         for role, model in [*asked, *([("JudgeTurn", judge)] if judge else [])]:
             ledger.write(LedgerEntry(role=role, model=model))
+        ledger.write(LedgerEntry(role="FirstTurn", model="dead", outcome="ModelUnreachable"))
         store.set_meta("all", "written")
         status = read_status(store)
     assert status.models == {

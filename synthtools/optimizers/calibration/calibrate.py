@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from random import Random
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ _SEED = 0
 def calibrate(
     labels: Sequence[Verdict],
     verdicts: Sequence[Verdict | float],
-    corpus: Iterable[Verdict | float] | Mapping[str, int] | None = None,
+    corpus: Iterable[Verdict | float] | Mapping[str, int] | Mapping[bool, int] | None = None,
     *,
     positive: Verdict = True,
     judge: str = "",
@@ -38,24 +39,33 @@ def calibrate(
         verdicts: The judge's verdicts of the same cases; or its scores, for which a threshold is fitted on one half of
             the cases, with all else measured on the other half.
         corpus: All verdicts (or scores) of the judge, or how many there are of each; None: the labelled ones alone.
-        positive: The verdict whose rate is asked for.
+        positive: The verdict whose rate is asked for; labels and verdicts are True and False, or words, as it is.
         judge: The judge's name.
         judged_by: The prompt and model of the verdicts.
 
     Raises:
-        DataError: labels and verdicts do not match; a verdict of the corpus has no label at all; or labels are all
-            positive or all negative where a threshold is to be fitted.
+        DataError: labels and verdicts do not match, or are not of the kind of `positive`; a verdict of the corpus has
+            no label at all; or labels are all positive or all negative where a threshold is to be fitted.
     """
     if len(labels) != len(verdicts):
         raise DataError(f"{len(labels)} labels for {len(verdicts)} verdicts: give one label a verdict")
+    _check_kind("label", labels, positive)
+    counted = cast("Mapping[Verdict, int]", corpus) if isinstance(corpus, Mapping) else None
+    listed = None if corpus is None or counted is not None else list(cast("Iterable[Verdict | float]", corpus))
     threshold = None
-    if any(_is_score(verdict) for verdict in verdicts):
-        threshold, labels, verdicts, corpus = _by_threshold(labels, verdicts, corpus, positive)
+    if any(map(_is_score, verdicts)):
+        if counted is not None:
+            raise DataError("verdicts that are scores need the scores of the corpus, not its counts")
+        threshold, labels, verdicts, listed = _by_threshold(labels, verdicts, listed, positive)
+    _check_kind("verdict", verdicts, positive)
     said = [_name(verdict) for verdict in verdicts]
-    if isinstance(corpus, Mapping):
-        everything = {verdict: number for verdict, number in cast("Mapping[str, int]", corpus).items() if number}
+    if counted is not None:
+        everything = {_name(verdict): number for verdict, number in counted.items() if number}
+    elif listed is not None:
+        _check_kind("verdict", listed, positive)
+        everything = dict(Counter(map(_name, listed)))
     else:
-        everything = dict(Counter(said if corpus is None else map(_name, corpus)))
+        everything = dict(Counter(said))
     counts = _table(said, [_name(label) for label in labels])
     _check(counts, everything)
     return Calibration(
@@ -112,6 +122,14 @@ def _precision(strata: Sequence[Stratum]) -> Estimate | None:
     return Estimate(value=strata[0].share, low=interval.low, high=interval.high)
 
 
+def _check_kind(what: str, values: Sequence[object], positive: Verdict) -> None:
+    """Whether all are True or False, or all are words: what is compared with another kind would never agree."""
+    kind = type(positive)
+    if strays := [value for value in values if type(value) is not kind]:
+        wanted = "True or False" if kind is bool else "a word"
+        raise DataError(f"the {what} {strays[0]!r} is not {wanted}, as it must be where positive={positive!r}")
+
+
 def _check(counts: Counts, corpus: Mapping[str, int]) -> None:
     if not counts:
         raise DataError("there are no labels: label some verdicts first")
@@ -129,14 +147,16 @@ def _check(counts: Counts, corpus: Mapping[str, int]) -> None:
 def _by_threshold(
     labels: Sequence[Verdict],
     scores: Sequence[Verdict | float],
-    corpus: Iterable[Verdict | float] | Mapping[str, int] | None,
+    corpus: Sequence[Verdict | float] | None,
     positive: Verdict,
-) -> tuple[float, list[bool | str], list[bool | str], list[bool | str]]:
+) -> tuple[float, list[Verdict], list[Verdict], list[Verdict | float]]:
     """A threshold from one half of the cases, with the labels and verdicts of the other half and the corpus's."""
-    if isinstance(corpus, Mapping) or not all(map(_is_score, [*scores, *(() if corpus is None else corpus)])):
+    if not all(map(_is_score, [*scores, *(corpus or ())])):
         raise DataError("give scores for every case and for the whole corpus, or verdicts for all of them")
     numbers = cast("Sequence[float]", scores)
-    everything = numbers if corpus is None else list(cast("Iterable[float]", corpus))
+    everything = numbers if corpus is None else cast("Sequence[float]", corpus)
+    if not all(map(isfinite, [*numbers, *everything])):
+        raise DataError("a score is infinite or no number: leave such cases out")
     order = list(range(len(labels)))
     Random(_SEED).shuffle(order)
     fitted, measured = order[::2], order[1::2]

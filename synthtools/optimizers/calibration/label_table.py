@@ -12,7 +12,7 @@ from synthtools.optimizers.calibration.judged import JudgedCase, Shown
 
 CASE, VERDICT, REASON, CHOICES, LABEL = "case", "verdict", "reason", "choices", "label"
 RIGHT, WRONG = "right", "wrong"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """Beginnings of a cell that spreadsheets take for a formula; texts come from models."""
 _MOST = 8_000
 """Characters of a text; spreadsheets take no more than four times as many in a cell."""
@@ -27,7 +27,7 @@ def write_table(path: Path, cases: Iterable[tuple[JudgedCase, Shown]], labels: M
     for case, shown in cases:
         rows.append(
             {
-                CASE: case.given.key,
+                CASE: _safe(case.given.key),
                 **{title: _safe(_text(value)) for title, value in shown.items()},
                 VERDICT: case.given.verdict,
                 REASON: _safe(case.reason),
@@ -64,10 +64,11 @@ def read_table(path: Path, find: Callable[[str], JudgedCase | None]) -> dict[str
             table = csv.DictReader(file, strict=True)
             for column in (CASE, LABEL):
                 if column not in (table.fieldnames or ()):
-                    raise DataError(f"{path}, line 1: there is no column {column}")
+                    raise DataError(f"{path}, line 1: there is no column {column}; columns are separated by commas")
             for row in table:
                 where = f"{path}, line {table.line_num}"
                 key, label = ((row[column] or "").strip() for column in (CASE, LABEL))
+                key = key[1:] if key.startswith("'") and _safe(key[1:]) == key else key
                 if not label:
                     continue
                 case = find(key)

@@ -63,6 +63,11 @@ class Caps:
         return cost(self._by_model, self._prices)
 
     @property
+    def is_priced(self) -> bool:
+        """Whether the price of every model that was called is known."""
+        return self._by_model.keys() <= self._prices.keys()
+
+    @property
     def stopped(self) -> CompileStopped | None:
         """What ended the compile, where something did."""
         return self._stopped

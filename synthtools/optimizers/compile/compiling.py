@@ -41,13 +41,13 @@ def carry_out(plan: Plan, store: Store, limits: Limits, progress: Progress, *, l
     if (known := rows.result()) is not None:
         return CompileResult.model_validate_json(known)
     flight = plan.preflight()
-    check(limits, flight, plan.sizes, plan.speakers.price)
+    check(limits, flight, plan.sizes, plan.speakers)
     caps = Caps(limits, RunLedger(store), rows.spent(), plan.speakers.prices or {})
     journal = SharedJournal(ItemJournal(store, ANSWERS))
     with BackgroundLoop() as loop:
         parts = {case.id: name for name, part in plan.cases._asdict().items() for case in part}
-        bench = Bench(plan.target, parts, rows, journal, caps, loop)
-        phases = Phases(plan, bench, rows, flight.a_case, progress)
+        bench = Bench(plan.target, parts, rows, journal, caps, loop, plan.speakers.judge)
+        phases = Phases(plan, bench, rows, flight, progress)
         try:
             with quiet(logs=logs):
                 result = _apart(phases.run, caps)

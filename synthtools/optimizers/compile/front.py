@@ -46,7 +46,7 @@ def points(evaluations: Iterable[Evaluation], cases: int, seconds: Mapping[str, 
         if len(scored) == cases
     ]
     marked = [point.model_copy(update={"on_front": not _is_beaten(point, found)}) for point in found]
-    return sorted(marked, key=lambda point: (-point.quality, point.tokens))
+    return sorted(marked, key=lambda point: (-point.quality, point.tokens, point.candidate))
 
 
 def _is_beaten(point: Point, others: Sequence[Point]) -> bool:

@@ -59,11 +59,8 @@ class Method:
     """One way to compile."""
 
     name: str
-    about: str
     phases: Callable[[Sizes, Search], list[Phase]]
     compile: Callable[[Given], Trial]
-    needs: str = ""
-    """Why it cannot be used; empty: it can."""
     objection: Callable[[dspy.Module, Search], str] = lambda module, search: ""
     """Why it cannot be used on a program with a search; empty: it can."""
 
@@ -269,10 +266,6 @@ def _simba_phases(sizes: Sizes, search: Search) -> list[Phase]:
     ]
 
 
-def _no_logprobs(given: Given) -> Trial:
-    raise ConfigError(f"--method {REANCHOR.name}: {REANCHOR.needs}")
-
-
 def _shuffled(given: Given) -> list[dspy.Example]:
     """The training cases in an order that the seed decides: DSPy's own shuffles of demos do not take one."""
     cases = list(given.train)
@@ -284,51 +277,34 @@ def _demos_phase(sizes: Sizes) -> Phase:
     return Phase("demos", teacher_runs=sizes.train)
 
 
-REANCHOR = Method(
-    name="reanchor",
-    about="fits the thresholds of verdicts on the probabilities of the model",
-    phases=lambda sizes, search: [],
-    compile=_no_logprobs,
-    needs="it fits thresholds on the probabilities (logprobs) of verdict tokens, which none of the backends hands on; "
-    "use bootstrap, mipro or gepa",
-)
-
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method(
-            "bootstrap",
-            "demos: right answers of the model (or its teacher) shown before the question",
-            _bootstrap_phases,
-            _bootstrap,
-            objection=_bootstrap_objection,
-        ),
-        Method("mipro", "demos and instructions together, searched by Bayesian optimization", _mipro_phases, _mipro),
-        Method("gepa", "instructions rewritten by reflection on the reasons of the scores", _gepa_phases, _gepa),
-        Method("copro", "instructions proposed and improved by their scores", _copro_phases, _copro),
-        Method(
-            "simba",
-            "demos and rules from the cases on which answers differ most",
-            _simba_phases,
-            _simba,
-            objection=_simba_objection,
-        ),
-        REANCHOR,
+        Method("bootstrap", _bootstrap_phases, _bootstrap, objection=_bootstrap_objection),
+        Method("mipro", _mipro_phases, _mipro),
+        Method("gepa", _gepa_phases, _gepa),
+        Method("copro", _copro_phases, _copro),
+        Method("simba", _simba_phases, _simba, objection=_simba_objection),
     )
 }
 """By name; labelled demos are not among them: a case holds a role's inputs, and a demo needs its predictor's."""
 
+_UNUSABLE = {
+    "reanchor": "it fits thresholds on the probabilities (logprobs) of verdict tokens, which none of the backends "
+    "hands on; use bootstrap, mipro or gepa"
+}
+"""Methods of DSPy that cannot be used here, with the reason."""
+
 
 def method_named(name: str) -> Method:
     """A method that can be used. Raises: ConfigError saying which there are, or what it needs."""
-    method = METHODS.get(name)
-    if method is None:
+    if name in _UNUSABLE:
+        raise ConfigError(f"--method {name}: {_UNUSABLE[name]}")
+    if name not in METHODS:
         raise ConfigError(f"--method {name}: there is no such method; there are {', '.join(METHODS)}")
-    if method.needs:
-        raise ConfigError(f"--method {name}: {method.needs}")
     if name == "mipro":
         from importlib.util import find_spec
 
         if find_spec("optuna") is None:
             raise ConfigError("--method mipro needs optuna: pip install 'synthtools[optimize]'")
-    return method
+    return METHODS[name]

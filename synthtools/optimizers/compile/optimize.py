@@ -65,6 +65,7 @@ def optimize(
     method: str = "bootstrap",
     run: str | Path | None = None,
     teacher: dspy.LM | None = None,
+    judge: dspy.LM | None = None,
     search: Search | None = None,
     only: Sequence[str] = (),
     limits: Limits | None = None,
@@ -83,10 +84,11 @@ def optimize(
         method: bootstrap, mipro, gepa, copro or simba.
         run: Folder of the run that keeps every answer, so that an interrupted compile goes on; None: nothing is kept.
         teacher: Model that answers for demos and proposes instructions; None: the model that is set.
+        judge: Model that a metric asks what code cannot say; None: the model that is set.
         search: How widely it is searched.
         only: Roles within the program that may change; none: all.
         limits: Hard caps; None: none.
-        prices: US dollars for a million tokens by model string, where `limits` has a cap in money.
+        prices: US dollars for a million tokens by model string; of every model, where `limits` has a cap in money.
         shares: Of training, validation and test cases.
         seed: Of the split and the search.
         profile: What a program of that profile is like.
@@ -103,9 +105,12 @@ def optimize(
     student = cast(Any, dspy.settings.lm)
     if student is None:
         raise ConfigError("no model is set: use `with synthtools.model(NAME):` or synthtools.configure(NAME)")
-    if limits is not None and limits.usd is not None and not prices:
-        raise ConfigError("a limit in US dollars needs `prices`")
-    taught_by: Any = student if teacher is None else teacher
+    models: dict[str, Any] = {"student": student, "teacher": teacher or student}
+    if known.judgements:
+        models["judge"] = judge or student
+    names = {speaker: str(lm.model) for speaker, lm in models.items()}
+    if limits is not None and limits.usd is not None:
+        _check_prices({*names.values(), *(lm.model for lm in _own_models(module))}, prices or {})
     plan = Plan(
         known,
         module,
@@ -113,10 +118,11 @@ def optimize(
         _split(cases, seed, shares),
         Speakers(
             student=student,
-            teacher=taught_by,
-            names={"student": student.model, "teacher": taught_by.model},
-            settings={"student": _deciding(student), "teacher": _deciding(taught_by)},
+            teacher=models["teacher"],
+            names=names,
+            settings={speaker: _deciding(lm) for speaker, lm in models.items()},
             prices=prices,
+            judge=models.get("judge"),
         ),
         search=search,
         only=tuple(only),
@@ -156,6 +162,15 @@ def _split(cases: str | Path | Sequence[Case] | Split, seed: int, shares: Shares
     if isinstance(cases, Split):
         return cases
     return split(read_cases(cases) if isinstance(cases, str | Path) else cases, seed, shares)
+
+
+def _own_models(module: Any) -> list[Any]:
+    return [predictor.lm for predictor in module.predictors() if predictor.lm is not None]
+
+
+def _check_prices(names: set[str], prices: Mapping[str, Price]) -> None:
+    if unknown := sorted(names - prices.keys()):
+        raise ConfigError(f"a limit in US dollars needs `prices` of {', '.join(unknown)}")
 
 
 def _deciding(lm: Any) -> Any:

@@ -1,6 +1,5 @@
 """The phases of a compile: the program as it is, the search, the choice among what it tried, and the test."""
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -13,6 +12,7 @@ from synthtools.optimizers.compile.asking import ProposalAdapter
 from synthtools.optimizers.compile.front import Point, points
 from synthtools.optimizers.compile.methods import Given
 from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.preflight import Preflight, times
 from synthtools.optimizers.compile.progress import Progress
 from synthtools.optimizers.compile.result import CompileResult, result_of
 from synthtools.optimizers.compile.stopping import CompileStopped
@@ -28,19 +28,20 @@ _FEWEST_TESTED = 2
 class Phases:
     """A compile that is under way."""
 
-    def __init__(self, plan: Plan, bench: Bench, rows: CompileRows, a_case: Usage, progress: Progress) -> None:
+    def __init__(self, plan: Plan, bench: Bench, rows: CompileRows, flight: Preflight, progress: Progress) -> None:
         """Sets up the phases.
 
         Args:
             plan: What is compiled.
             bench: Where candidates are tried.
             rows: What the run keeps of it.
-            a_case: What one case of the program as it is uses, by estimate.
+            flight: What one case of the program as it is uses, and its metric, by estimate.
             progress: Told how it goes.
         """
         self.plan, self.bench, self.rows, self.caps = plan, bench, rows, bench.caps
         self.progress = progress
-        self._put_aside(a_case, a_case)
+        self._a_judgement = flight.a_judgement
+        self._put_aside(flight.a_case, flight.a_case)
         self._baseline = ""
         self._best = -1.0
         self._tallies: dict[str, Tally] = {}
@@ -82,14 +83,8 @@ class Phases:
     def _put_aside(self, before: Usage, after: Usage) -> None:
         """Keeps enough for the test of the program as it is and of the best candidate, as a case of each is now."""
         number = len(self.plan.cases.test)
-        both = before + after
-        aside = Usage(
-            calls=math.ceil(number * both.calls),
-            prompt_tokens=math.ceil(number * both.prompt_tokens),
-            completion_tokens=math.ceil(number * both.completion_tokens),
-        )
-        price = self.plan.speakers.price
-        self.caps.put_aside(aside, price.of(aside) if price is not None else 0.0)
+        asked, judged = times(before + after, number), times(self._a_judgement, 2 * number)
+        self.caps.put_aside(asked + judged, self.plan.speakers.usd(student=asked, judge=judged) or 0.0)
 
     def _search(self, door: Door) -> Trial:
         plan = self.plan

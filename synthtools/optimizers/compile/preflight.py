@@ -18,17 +18,19 @@ from synthtools.optimizers.compile.speakers import Speakers
 from synthtools.optimizers.compile.trial import BAD_ANSWERS
 from synthtools.optimizers.target import Target
 from synthtools.types.record import JsonObject
-from synthtools.types.usage import Price, Usage
+from synthtools.types.usage import Usage
 
 _PROBED = 3
 """Cases whose prompts are formatted for the estimate."""
 _PROPOSAL = Usage(calls=1, prompt_tokens=1200, completion_tokens=400)
 """A question of an optimizer: a few cases with their answers, and an instruction. Of the order of magnitude only."""
+_JUDGEMENT = Usage(calls=1, prompt_tokens=900, completion_tokens=150)
+"""A question of a metric. Of the order of magnitude only."""
 _DEMO = 1.5
 """Times the tokens of a bare prompt that one with demos is assumed to have, on average over a search."""
 
 
-class Estimate(NamedTuple):
+class PhaseEstimate(NamedTuple):
     """A phase of a compile, at its largest."""
 
     phase: str
@@ -40,9 +42,11 @@ class Estimate(NamedTuple):
 class Preflight(NamedTuple):
     """The estimate of a compile."""
 
-    phases: tuple[Estimate, ...]
+    phases: tuple[PhaseEstimate, ...]
     a_case: Usage
     """One case of the program as it is."""
+    a_judgement: Usage
+    """What its metric asks a model about one answer."""
 
     @property
     def total(self) -> Usage:
@@ -71,6 +75,7 @@ def estimate(
     sizes: Sizes,
     a_case: Usage,
     speakers: Speakers,
+    judgements: int,
 ) -> Preflight:
     """The largest that a compile can come to.
 
@@ -80,40 +85,37 @@ def estimate(
         sizes: The cases.
         a_case: What one case of the program as it is uses.
         speakers: The models, for their prices.
+        judgements: Questions that the metric asks a model about one answer.
     """
-    student, teacher = speakers.price, speakers.teacher_price
+    a_judgement = times(_JUDGEMENT, judgements)
     widened = Usage(
         calls=a_case.calls,
         prompt_tokens=round(_DEMO * a_case.prompt_tokens),
         completion_tokens=a_case.completion_tokens,
     )
-    estimates: list[Estimate] = []
+    estimates: list[PhaseEstimate] = []
     for phase in (
         Phase("baseline", runs=sizes.validation),
         *method.phases(sizes, search),
         Phase("test", runs=2 * sizes.test),
     ):
         one = a_case if phase.name == "baseline" else widened
-        own = _times(one, phase.runs)
-        others = _times(one, phase.teacher_runs) + _times(_PROPOSAL, phase.proposals)
-        usd = None
-        if student is not None and (teacher is not None or not others.calls):
-            usd = student.of(own) + (teacher.of(others) if teacher is not None else 0.0)
-        estimates.append(Estimate(phase.name, own + others, usd))
-    return Preflight(tuple(estimates), a_case)
+        own = times(one, phase.runs)
+        others = times(one, phase.teacher_runs) + times(_PROPOSAL, phase.proposals)
+        judged = times(a_judgement, phase.runs + phase.teacher_runs)
+        usd = speakers.usd(student=own, teacher=others, judge=judged)
+        estimates.append(PhaseEstimate(phase.name, own + others + judged, usd))
+    return Preflight(tuple(estimates), a_case, a_judgement)
 
 
-def reserve(a_case: Usage, sizes: Sizes) -> Usage:
-    """What is put aside from the search, so that the test of what it finds can be paid."""
-    return _times(a_case, 2 * sizes.test)
-
-
-def check(limits: Limits, flight: Preflight, sizes: Sizes, price: Price | None) -> None:
+def check(limits: Limits, flight: Preflight, sizes: Sizes, speakers: Speakers) -> None:
     """Whether the limits leave room for scoring the program as it is and testing what is found.
 
     Raises: ConfigError, saying the least that would.
     """
-    least = _times(flight.a_case, sizes.validation) + reserve(flight.a_case, sizes)
+    answers = sizes.validation + 2 * sizes.test
+    own, judged = times(flight.a_case, answers), times(flight.a_judgement, answers)
+    least, usd = own + judged, speakers.usd(student=own, judge=judged)
     tokens = least.prompt_tokens + least.completion_tokens
     scored = f"{sizes.validation} validation cases once and {sizes.test} test cases twice"
     if limits.calls is not None and limits.calls < least.calls:
@@ -124,9 +126,9 @@ def check(limits: Limits, flight: Preflight, sizes: Sizes, price: Price | None) 
         raise ConfigError(
             f"--budget-tokens {limits.tokens}: scoring {scored} takes about {tokens:,} tokens, before anything is tried"
         )
-    if limits.usd is not None and price is not None and limits.usd < price.of(least):
+    if limits.usd is not None and usd is not None and limits.usd < usd:
         raise ConfigError(
-            f"--budget-usd {limits.usd}: scoring {scored} takes about ${price.of(least):.4f}, before anything is tried"
+            f"--budget-usd {limits.usd}: scoring {scored} takes about ${usd:.4f}, before anything is tried"
         )
 
 
@@ -149,7 +151,8 @@ def probe(target: Target, module: dspy.Module, cases: Sequence[Case]) -> Usage:
     return min(used, key=lambda usage: (usage.calls, usage.prompt_tokens))
 
 
-def _times(usage: Usage, number: int) -> Usage:
+def times(usage: Usage, number: int) -> Usage:
+    """What something takes that is done a number of times."""
     return Usage(
         calls=usage.calls * number,
         prompt_tokens=usage.prompt_tokens * number,

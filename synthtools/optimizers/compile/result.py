@@ -11,10 +11,11 @@ from synthtools.modules.compiled import (
     Scores,
     instruction_diff,
 )
+from synthtools.optimizers.compile.demos import demo_hash
 from synthtools.optimizers.compile.front import Point
 from synthtools.optimizers.compile.plan import Plan
 from synthtools.optimizers.compile.significance import Interval, compare
-from synthtools.optimizers.compile.trial import Bench, demo_hash
+from synthtools.optimizers.compile.trial import Bench
 from synthtools.runs.compiles import Evaluation
 from synthtools.types.record import Record
 from synthtools.types.usage import Usage
@@ -31,7 +32,8 @@ class CompileResult(Record):
     """How many were tried at all."""
     usage: Usage
     """What was paid, over all processes."""
-    usd: float
+    usd: float | None
+    """None: the price of some model is not known."""
     ended_by: str = ""
     """The cap that ended the search early, as a sentence; empty: it ended by itself."""
 
@@ -91,7 +93,7 @@ def result_of(
         front=tuple(front),
         candidates=len(states),
         usage=bench.caps.usage,
-        usd=bench.caps.usd,
+        usd=bench.caps.usd if bench.caps.is_priced else None,
         ended_by=ended_by,
     )
 

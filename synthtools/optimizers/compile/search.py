@@ -6,7 +6,10 @@ from pydantic import Field
 
 from synthtools.types.record import Record
 
-Count = Annotated[int, Field(ge=1)]
+_MOST = 1_000
+"""Of everything that a search counts: a larger number is a slip, and would be a list in memory."""
+
+Count = Annotated[int, Field(ge=1, le=_MOST)]
 
 
 class Search(Record):
@@ -14,7 +17,7 @@ class Search(Record):
 
     candidates: Count = 6
     """Sets of demos (bootstrap), of demos and instructions (mipro), instructions (copro), programs a step (simba)."""
-    demos: Annotated[int, Field(ge=0)] = 3
+    demos: Annotated[int, Field(ge=0, le=_MOST)] = 3
     """Most demos in a prompt; 0: instructions alone."""
     demo_score: Annotated[float, Field(gt=0.0, le=1.0)] = 0.9
     """Least score of an answer that becomes a demo."""

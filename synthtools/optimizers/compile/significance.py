@@ -57,11 +57,23 @@ def compare(before: Sequence[float], after: Sequence[float], seed: int) -> Compa
         )
     differences = [new - old for old, new in zip(before, after, strict=True)]
     return Comparison(
-        before=bootstrap_interval(before, seed),
-        after=bootstrap_interval(after, seed),
+        before=score_interval(before, seed),
+        after=score_interval(after, seed),
         gain=bootstrap_interval(differences, seed),
         p_value=sign_flip_p_value(differences, seed),
     )
+
+
+def score_interval(scores: Sequence[float], seed: int) -> Interval:
+    """The mean of scores from 0 to 1, with its interval.
+
+    Where all are equal, resampling sees no spread however few they are. So many equal ones come with a chance of 5 % or
+    more only where at least the 0.05 ** (1 / n)th part of all cases scores so; the others may score anything.
+    """
+    if min(scores) < max(scores):
+        return bootstrap_interval(scores, seed)
+    score, part = scores[0], (1.0 - LEVEL) ** (1 / len(scores))
+    return Interval(score, part * score, part * score + 1.0 - part)
 
 
 def bootstrap_interval(values: Sequence[float], seed: int) -> Interval:

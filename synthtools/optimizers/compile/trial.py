@@ -20,12 +20,13 @@ from synthtools.optimizers.case import Case
 from synthtools.optimizers.compile.asking import StudentAdapter
 from synthtools.optimizers.compile.background import BackgroundLoop
 from synthtools.optimizers.compile.caps import Caps
+from synthtools.optimizers.compile.demos import accepted, demo_hash
 from synthtools.optimizers.compile.stopping import CompileStopped
+from synthtools.optimizers.metrics import judging
 from synthtools.optimizers.score import Score
 from synthtools.optimizers.target import Target
 from synthtools.runs.compiles import STAGE, CompileRows, Evaluation
 from synthtools.types.record import JsonObject
-from synthtools.types.schema_from import Hidden
 
 BAD_ANSWERS = (ParseError, AnswerRefused, ContextTooSmall, Dropped, WorldError)
 """What is wrong with a model's answers, or a prompt that does not fit: scored 0, with the error as the reason."""
@@ -36,7 +37,7 @@ class Bench:
 
     def __init__(
         self, target: Target, parts: Mapping[str, str], rows: CompileRows, journal: Journal, caps: Caps,
-        loop: BackgroundLoop,
+        loop: BackgroundLoop, judge: Any,
     ) -> None:  # fmt: skip
         """Sets up the bench.
 
@@ -47,6 +48,7 @@ class Bench:
             journal: Keeps answers.
             caps: Counts and stops; the ledger of the calls.
             loop: Where modules run.
+            judge: The model that the metric asks what code cannot say; None: it asks none.
         """
         self.target = target
         self.caps = caps
@@ -63,6 +65,7 @@ class Bench:
         self._rows = rows
         self._journal = journal
         self._loop = loop
+        self._judge = judge
         self._adapter = StudentAdapter()
         self._lock = threading.Lock()
         self._asking: dict[tuple[str, str, str], threading.Lock] = {}
@@ -100,22 +103,33 @@ class Bench:
         answer: Any = None
         try:
             arguments = self.target.arguments(case)
-            with usage_meter() as meter, self.scope(), dspy.context(trace=trace, adapter=self._adapter):
-                try:
-                    answer = self._loop.run(trial.module.acall(**arguments))
-                    score = self.target.metric(self.target.inputs(**arguments), case.expected, answer)
-                except BAD_ANSWERS as error:
-                    score = Score(value=0.0, reason=f"There was no usable answer ({type(error).__name__}): {error}")
+            with self.scope(), dspy.context(trace=trace, adapter=self._adapter):
+                score: Score | None = None
+                with usage_meter() as meter:  # what a judge costs is paid, but no cost of the answer
+                    try:
+                        answer = self._loop.run(trial.module.acall(**arguments))
+                    except BAD_ANSWERS as error:
+                        score = _unusable(error)
+                seconds = time.monotonic() - started
+                if score is None:
+                    score = self._score(arguments, case, answer)
         except CompileStopped:
             raise
         except BaseException as error:
             raise self.caps.stop("failed", str(error), error) from error
-        self._keep(key, case, score, meter.usage, time.monotonic() - started)
+        self._keep(key, case, score, meter.usage, seconds)
         if outer is not None:
             steps = accepted(trace)
             self.demo_cases.update({demo_hash({**inputs, **dict(given)}): case.id for _, inputs, given in steps})
             outer.extend(steps)
         return dspy.Prediction(answer=_text(answer), score=score.value, feedback=feedback(score))
+
+    def _score(self, arguments: Mapping[str, Any], case: Case, answer: Any) -> Score:
+        try:
+            with judging(self._judge):
+                return self.target.metric(self.target.inputs(**arguments), case.expected, answer)
+        except BAD_ANSWERS as error:
+            return _unusable(error)
 
     def _candidate(self, trial: "Trial") -> str:
         state = state_of(trial.module)
@@ -249,49 +263,14 @@ def frozen(module: dspy.Module, only: tuple[str, ...]) -> dspy.Module:
     return made
 
 
-def accepted(trace: list[Any]) -> list[tuple[Any, dict[str, Any], dspy.Prediction]]:
-    """The steps of a trace that count, as demos show them.
-
-    An answer that was refused and asked for again is left out, and so is the word on what was wrong with it. What a
-    prompt does not show is left out of the inputs, and what it shows is plain JSON.
-    """
-    steps: list[tuple[Any, dict[str, Any], dspy.Prediction]] = []
-    questions: list[tuple[int, str]] = []
-    for predictor, inputs, given in trace:
-        fields = predictor.signature.input_fields
-        shown: dict[str, Any] = {}
-        for name, value in inputs.items():
-            hidden = name not in fields or any(isinstance(mark, Hidden) for mark in fields[name].metadata)
-            text = None if hidden or name == "feedback" else shown_value(value)
-            if text is not None:
-                shown[name] = text if isinstance(value, str) else orjson.loads(text)
-        answer = {name: _plain(value) for name, value in dict(given).items()}
-        question = (id(predictor), orjson.dumps(shown, option=orjson.OPT_SORT_KEYS).decode())
-        if question in questions and inputs.get("feedback"):
-            place = len(questions) - 1 - questions[::-1].index(question)
-            del steps[place], questions[place]
-        steps.append((predictor, shown, dspy.Prediction(**answer)))
-        questions.append(question)
-    return steps
-
-
-def demo_hash(content: Mapping[str, Any]) -> str:
-    """Tells a demo by what it shows."""
-    kept = {name: value for name, value in content.items() if name != "augmented"}
-    return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+def _unusable(error: Exception) -> Score:
+    return Score(value=0.0, reason=f"There was no usable answer ({type(error).__name__}): {error}")
 
 
 def feedback(score: Score) -> str:
     """What a reflective optimizer reads of a score."""
     parts = "; ".join(f"{name} {value:.2f}" for name, value in score.parts.items())
     return f"Score {score.value:.2f} of 1{f' ({parts})' if parts else ''}. {score.reason}"
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, str):
-        return value
-    text = shown_value({"value": value})
-    return cast(JsonObject, orjson.loads(text or "{}")).get("value")
 
 
 def _text(answer: object) -> str:

@@ -1,11 +1,14 @@
 """The records of a run that cases are drawn from, and certified tools with calls of them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from heapq import nsmallest
 from typing import NamedTuple, TypeVar
+from zlib import crc32
 
 from synthtools.errors import SandboxError
 from synthtools.optimizers.case import Case
-from synthtools.runs.item import Item
+from synthtools.runs.item import Item, Status
 from synthtools.runs.run import Run
 from synthtools.types.audit import AuditedEnv
 from synthtools.types.canonical import content_hash
@@ -19,6 +22,9 @@ from synthtools.world.state import slice_of
 
 DRAWS = 100
 """Calls that are drawn of a tool to find its outcomes."""
+
+MOST_ITEMS = 200
+"""Records of a field that cases are drawn from, each of which may give many: a run of any size gives its cases soon."""
 
 _T = TypeVar("_T")
 
@@ -98,9 +104,18 @@ class Solved(NamedTuple):
         return tuple(tool for tool in self.env.env.tools if tool.name in self.env.reliable)
 
 
+def chosen(run: Run, stage: str, status: Status = "done") -> list[Item]:
+    """The items of a stage, by id: of each field at most `MOST_ITEMS`, by a chance that hangs on their ids alone."""
+    by_field: dict[str, list[Item]] = defaultdict(list)
+    for item in run.store.each(stage, status):
+        by_field[item.field].append(item)
+    few = (nsmallest(MOST_ITEMS, listed, key=lambda item: crc32(item.id.encode())) for listed in by_field.values())
+    return sorted((item for listed in few for item in listed), key=lambda item: item.id)
+
+
 def items(run: Run, stage: str, kind: type[_T]) -> Iterator[tuple[Item, _T]]:
-    """The done items of a stage with their records."""
-    for item in run.store.each(stage):
+    """The chosen done items of a stage with their records."""
+    for item in chosen(run, stage):
         yield item, run.record(stage, item.id)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from synthtools.optimizers.case import Case
-from synthtools.optimizers.draws.records import case
+from synthtools.optimizers.draws.records import case, chosen
 from synthtools.runs.run import Run
 from synthtools.runs.stages import STAGES, Records
 from synthtools.types.record import Record
@@ -15,7 +15,7 @@ def inputs_of(stage: str, kind: type[Record]) -> Callable[[Run], Iterator[Case]]
     def cases(run: Run) -> Iterator[Case]:
         records = Records(run.store)
         for status in ("done", "dropped"):
-            for item in run.store.each(stage, status):
+            for item in chosen(run, stage, status):
                 yield case(
                     kind(**STAGES[stage].inputs(item, records)),
                     id=item.id,

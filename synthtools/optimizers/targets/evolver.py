@@ -75,6 +75,7 @@ FIRST_TURN_WRITER = Target(
     inputs=TurnInputs,
     metric=TURN_METRIC,
     cases=first_turns,
+    expects=TurnContext,
 )
 
 NEXT_TURN_WRITER = Target(
@@ -83,6 +84,7 @@ NEXT_TURN_WRITER = Target(
     inputs=TurnInputs,
     metric=TURN_METRIC,
     cases=next_turns,
+    expects=TurnContext,
 )
 
 TARGETS = (FIRST_TURN_WRITER, NEXT_TURN_WRITER)

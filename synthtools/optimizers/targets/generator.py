@@ -340,6 +340,7 @@ TOOL_GENERATOR = Target(
         ]
     ),
     cases=draws.tools,
+    expects=State,
 )
 
 
@@ -364,6 +365,7 @@ BEHAVIOUR_GENERATOR = Target(
     inputs=BehaviourInputs,
     metric=composite([Part("may run", 0.1, _may_run, gate=True), Part("certified", 0.9, _is_certified)]),
     cases=draws.behaviours,
+    expects=str,
 )
 
 Sequences = tuple[tuple[str, ...], ...]
@@ -425,6 +427,7 @@ SEQUENCE_GENERATOR = Target(
         ]
     ),
     cases=draws.sequences,
+    expects=State,
 )
 
 TARGETS = (

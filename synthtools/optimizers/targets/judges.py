@@ -15,6 +15,7 @@ from synthtools.optimizers.metrics import Found, Part, composite, matched, same_
 from synthtools.optimizers.target import Target
 from synthtools.types.record import JsonObject
 from synthtools.types.verdict import SolutionVerdict, TrajectoryVerdict, TurnVerdict
+from synthtools.world.agreement import Which
 
 
 def _correct(asked: TurnJudgeInputs, expected: JsonObject, answer: TurnVerdict) -> Found:
@@ -46,6 +47,7 @@ TURN_JUDGE = Target(
     inputs=TurnJudgeInputs,
     metric=composite([Part("correct", 0.6, _correct), Part("sources", 0.4, _sources)]),
     cases=turn_judgements,
+    expects=RightTurn,
 )
 
 
@@ -60,6 +62,7 @@ SOLUTION_JUDGE = Target(
     inputs=SolutionJudgeInputs,
     metric=composite([Part("verdict", 1.0, _equivalent)]),
     cases=solution_judgements,
+    expects=bool,
 )
 
 
@@ -77,6 +80,7 @@ DISAGREEMENT_JUDGE = Target(
     inputs=DisagreementInputs,
     metric=composite([Part("verdict", 1.0, _settled)]),
     cases=disagreement_judgements,
+    expects=Which,
 )
 
 
@@ -107,6 +111,7 @@ TRAJECTORY_JUDGE = Target(
     inputs=TrajectoryJudgeInputs,
     metric=composite([Part("goal", 0.6, _reached), Part("missing", 0.2, _missing), Part("extra", 0.2, _extra)]),
     cases=readings,
+    expects=RightReading,
 )
 
 TARGETS = (TURN_JUDGE, SOLUTION_JUDGE, DISAGREEMENT_JUDGE, TRAJECTORY_JUDGE)

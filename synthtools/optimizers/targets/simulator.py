@@ -43,6 +43,7 @@ RULE_CHECKER = Target(
     inputs=RuleCheckInputs,
     metric=composite([Part("decision", 0.7, _decision, gate=True), Part("error", 0.3, _error)]),
     cases=rule_checks,
+    expects=Check,
 )
 
 
@@ -113,6 +114,7 @@ RESPONSE_SIMULATOR = Target(
     inputs=SimulationInputs,
     metric=composite([Part("allowed", 0.1, _allowed, gate=True), Part("data", 0.4, _data), Part("state", 0.5, _state)]),
     cases=simulations,
+    expects=RightEnding,
 )
 
 TARGETS = (RULE_CHECKER, RESPONSE_SIMULATOR)

@@ -65,6 +65,7 @@ TURN_SOLVER = Target(
     inputs=TurnSolverInputs,
     metric=composite([Part("tool", 0.2, _tool), Part("arguments", 0.2, _arguments), Part("effect", 0.6, _effect)]),
     cases=turns_to_solve,
+    expects=RightCall,
 )
 
 
@@ -97,6 +98,7 @@ ONE_SHOT_SOLVER = Target(
     inputs=OneShotInputs,
     metric=composite([Part("solved", 0.8, _solved), Part("every call works", 0.2, _clean)]),
     cases=plans,
+    expects=Task,
 )
 
 
@@ -167,6 +169,7 @@ AGENT_SOLVER = Target(
     inputs=AgentInputs,
     metric=composite([Part("step", 0.95, _step), Part("one at a time", 0.05, _is_stepwise)]),
     cases=steps,
+    expects=Task,
 )
 
 TARGETS = (TURN_SOLVER, ONE_SHOT_SOLVER, AGENT_SOLVER)

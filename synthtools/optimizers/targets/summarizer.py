@@ -57,6 +57,7 @@ TURN_MERGER = Target(
         ]
     ),
     cases=turns_to_merge,
+    expects=MergeContext,
 )
 
 TARGETS = (TURN_MERGER,)

@@ -11,7 +11,7 @@ from synthtools.optimizers.score import Score
 from synthtools.optimizers.target import Target
 from synthtools.types.audit import TestCall
 from synthtools.types.record import Json, JsonObject
-from synthtools.types.verdict import SimulationVerdict
+from synthtools.types.verdict import SimulationJudgement, SimulationVerdict
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.gate import check, fill
 
@@ -84,6 +84,7 @@ TEST_CALL_WRITER = Target(
         ]
     ),
     cases=calls_to_write,
+    expects=Code,
 )
 
 
@@ -106,6 +107,7 @@ RESPONSE_JUDGE = Target(
     inputs=ResponseJudgeInputs,
     metric=score_response_verdict,
     cases=responses,
+    expects=SimulationJudgement,
 )
 
 TARGETS = (TEST_CALL_WRITER, RESPONSE_JUDGE)

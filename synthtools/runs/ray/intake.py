@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from synthtools.errors import BudgetExceeded
 from synthtools.runs.budget import Budget
 from synthtools.runs.journal import RunLedger
-from synthtools.runs.ray_link import Flight
-from synthtools.runs.ray_messages import Amended, Answered, Ended, Event, Paid, Recorded
+from synthtools.runs.ray.link import Flight
+from synthtools.runs.ray.messages import Amended, Answered, Ended, Event, Paid, Recorded
 from synthtools.runs.store import Store
 
 
@@ -88,5 +88,7 @@ def _end(flight: Flight, event: Ended) -> None:
         return
     if event.problem is not None:
         flight.ended.set_exception(event.problem.error())
+    elif event.record is None:
+        flight.ended.cancel()
     else:
         flight.ended.set_result(event.record)

@@ -8,20 +8,20 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Container, Generator, Sequence
 from typing import Any, cast
 
 from synthtools import __version__
 from synthtools.config import Settings
-from synthtools.errors import ConfigError, WorkerLost
+from synthtools.errors import ConfigError, DamagedRecord, WorkerLost
 from synthtools.runs.budget import Budget
 from synthtools.runs.item import Item
 from synthtools.runs.journal import ItemJournal, RunLedger
 from synthtools.runs.models import ProgramFiles
-from synthtools.runs.ray_cluster import Cluster, reached
-from synthtools.runs.ray_intake import Intake
-from synthtools.runs.ray_link import Link
-from synthtools.runs.ray_messages import Job, Problem, Setup
+from synthtools.runs.ray.cluster import Cluster, reached
+from synthtools.runs.ray.intake import Intake
+from synthtools.runs.ray.link import Link
+from synthtools.runs.ray.messages import Job, Problem, Setup
 from synthtools.runs.stages import Inputs, Stage
 from synthtools.runs.store import Store
 from synthtools.runs.transitions import unpack_transition
@@ -242,11 +242,19 @@ class RayExecutor:
         names = tuple(tool.name for tool in tools)
         found = self._store.rows(f"SELECT key, body FROM transitions WHERE tool IN ({marks})", names)
         rows = cast("list[tuple[str, bytes]]", found)
-        return {key: body for key, body in rows if unpack_transition(body).tool_version in versions}
+        return {key: body for key, body in rows if _is_of(body, versions)}
 
     def _stop_paying(self, why: str) -> None:
         for link in self._links:
             link.stop_paying(why)
+
+
+def _is_of(body: bytes, versions: Container[str]) -> bool:
+    """Whether a packed transition is of these versions of its tool; a damaged one fails whoever asks for it there."""
+    try:
+        return unpack_transition(body).tool_version in versions
+    except DamagedRecord:
+        return True
 
 
 def _environment_of(inputs: Inputs) -> tuple[str, tuple[Tool, ...]]:

@@ -20,7 +20,7 @@ from synthtools.config import Settings
 from synthtools.errors import BudgetExceeded, ConfigError, SynthToolsError
 from synthtools.runs.journal import pack_answer, unpack_answer
 from synthtools.runs.models import Models
-from synthtools.runs.ray_messages import Amended, Answered, Ended, Event, Job, Paid, Problem, Recorded, Setup
+from synthtools.runs.ray.messages import Amended, Answered, Ended, Event, Job, Paid, Problem, Recorded, Setup
 from synthtools.runs.stages import STAGES, Program, Stage
 from synthtools.runs.transitions import pack_transition, unpack_transition
 from synthtools.types.call import Transition
@@ -37,6 +37,8 @@ class Worker:
     def __init__(self) -> None:
         self._outbox = _Outbox()
         self._transitions = WorkerTransitions(self._outbox.put)
+        self._lessons: dict[str, int] = {}
+        """The number of the last lesson, by environment."""
         self._saved: Mapping[str, Sequence[bytes]] = {}
         self._files: dict[str, list[Path]] = {}
         """Where `Models` finds saved programs while they are loaded."""
@@ -60,13 +62,16 @@ class Worker:
         self._saved = setup.programs
         return None
 
-    async def learn(self, environment: str, transitions: Mapping[str, bytes]) -> None:
+    async def learn(self, environment: str, lesson: int, transitions: Mapping[str, bytes]) -> None:
         """Takes the recorded transitions of an environment over, in place of those it may have held."""
+        self._lessons[environment] = lesson
         self._transitions.learn(environment, transitions)
 
-    async def forget(self, environment: str) -> None:
-        """Lets the transitions of an environment go."""
-        self._transitions.forget(environment)
+    async def forget(self, environment: str, lesson: int) -> None:
+        """Lets the transitions of an environment go, unless a later lesson came before."""
+        if self._lessons.get(environment) == lesson:
+            del self._lessons[environment]
+            self._transitions.forget(environment)
 
     async def stop_paying(self, why: str) -> None:
         """Refuses every paid call from now on, since the budget is spent."""

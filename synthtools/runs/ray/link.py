@@ -1,16 +1,17 @@
 """One Ray worker as the driver sees it, from the time it is ready until it is gone."""
 
 import asyncio
+import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from synthtools.backends.ledger import Amend
 from synthtools.runs.journal import ItemJournal
-from synthtools.runs.ray_cluster import Cluster
-from synthtools.runs.ray_messages import Event, Job
+from synthtools.runs.ray.cluster import Cluster
+from synthtools.runs.ray.messages import Event, Job
 
 _IDLE_ENVIRONMENTS = 32
 """Environments that a worker keeps the transitions of while none of their items is under way."""
@@ -29,6 +30,14 @@ class Flight:
     """What changes the outcome of its calls, by their numbers."""
 
 
+class _Lesson(NamedTuple):
+    """What a worker is told of an environment, once."""
+
+    number: int
+    """Tells it from others of the same environment: Ray does not keep the order of an actor's calls."""
+    taught: asyncio.Task[None]
+
+
 Take = Callable[[Mapping[int, Flight], list[Event]], None]
 """Keeps what a worker told, and ends flights."""
 
@@ -42,7 +51,8 @@ class Link:
         self._take = take
         self._flights: dict[int, Flight] = {}
         self._held: dict[str, int] = {}
-        self._taught: OrderedDict[str, asyncio.Task[None]] = OrderedDict()
+        self._taught: OrderedDict[str, _Lesson] = OrderedDict()
+        self._lessons = itertools.count()
 
     @property
     def load(self) -> int:
@@ -67,15 +77,18 @@ class Link:
 
     def leave(self, environment: str) -> None:
         """Notes that the environment is another worker's now."""
-        if self._taught.pop(environment, None) is not None:
-            self._cluster.tell(self._worker, "forget", environment)
+        lesson = self._taught.pop(environment, None)
+        if lesson is not None:
+            self._cluster.tell(self._worker, "forget", environment, lesson.number)
 
     async def teach(self, environment: str, transitions: Callable[[], Awaitable[Mapping[str, bytes]]]) -> None:
         """Sees to it that the worker knows what is recorded of an environment. Raises: WorkerLost."""
         if environment not in self._taught:
-            self._taught[environment] = asyncio.create_task(self._teach(environment, transitions))
+            number = next(self._lessons)
+            teaching = asyncio.create_task(self._teach(environment, number, transitions))
+            self._taught[environment] = _Lesson(number, teaching)
         self._taught.move_to_end(environment)
-        await asyncio.shield(self._taught[environment])
+        await asyncio.shield(self._taught[environment].taught)
 
     async def do(self, job: Job, journal: ItemJournal) -> Any:
         """The record of a job. Cancelled, it waits a little for what the worker has still to tell of it.
@@ -119,8 +132,10 @@ class Link:
                     flight.ended.set_exception(error)
             raise
 
-    async def _teach(self, environment: str, transitions: Callable[[], Awaitable[Mapping[str, bytes]]]) -> None:
-        await self._cluster.call(self._worker, "learn", environment, await transitions())
+    async def _teach(
+        self, environment: str, number: int, transitions: Callable[[], Awaitable[Mapping[str, bytes]]]
+    ) -> None:
+        await self._cluster.call(self._worker, "learn", environment, number, await transitions())
 
     def _forget_oldest(self) -> None:
         idle = [environment for environment in self._taught if environment not in self._held]

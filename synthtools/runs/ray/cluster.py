@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import Any
 
 from synthtools.errors import ConfigError, WorkerLost
-from synthtools.runs.ray_worker import Worker
+from synthtools.runs.ray.worker import Worker
 
 LOCAL = "local"
 """The address of no cluster: one is made on this machine, for as long as it is used."""
