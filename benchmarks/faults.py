@@ -4,8 +4,8 @@
 are those of `synthtools.backends.faults.BAD_DAY`, decided by each request and how often it came, so that every client
 meets the same. Every request takes a log-normal time with that mean, a refusal too. The ideal is what the requests that
 were made take when every slot is always busy: requests times latency over slots. Bars: at most 1.5 times the ideal, at
-most 1.6 requests for a call, and no call lost but to three answers in a row that are no good. All calls go through a
-role module; the server counts what it was asked itself.
+most 1.6 requests for a call, and at most one call in a hundred lost. All calls go through a role module; the server
+counts what it was asked itself.
 """
 
 import argparse
@@ -32,11 +32,10 @@ from synthtools.errors import ModelError
 CLIENTS = ("direct/", "hosted_vllm/")
 WALL_BAR = 1.5
 REQUESTS_BAR = 1.6
+LOST_BAR = 0.01
+"""Of the calls; three bad answers in a row, or two requests that hang, are to be expected of one in 900."""
 TIMEOUT = 10.0
 """Mean latencies after which a request that hangs is given up."""
-
-LOST = {"ProviderError", "ModelUnreachable"}
-"""What calls end with that the server's faults have cost; bad answers in a row are the model's."""
 
 FIXED = Script(otherwise=lambda inputs, schema, seed: dict(ANSWER))
 """What the server says where nothing goes wrong."""
@@ -121,7 +120,7 @@ def main() -> int:
     print(f"{head}{'times':>7}{'limit':>7}")
     for client, found in results.items():
         print(
-            f"{client:14}{found['calls']:7}{sum(found['failed'].values()):8}{found['requests']:10}{found['requests_a_call']:8.2f}"
+            f"{client:14}{found['calls']:7}{found['failed'].total():8}{found['requests']:10}{found['requests_a_call']:8.2f}"
             f"{found['wall_s']:8.1f}{found['ideal_s']:9.1f}{found['of_ideal']:7.2f}{found['limit']:7.1f}"
         )
         print(f"  the server {found['server']}")
@@ -130,7 +129,9 @@ def main() -> int:
         f"at most {REQUESTS_BAR} requests a call": all(
             found["requests_a_call"] <= REQUESTS_BAR for found in results.values()
         ),
-        "no call lost to the server": all(not found["failed"].keys() & LOST for found in results.values()),
+        f"at most {LOST_BAR:.0%} of the calls lost": all(
+            found["failed"].total() <= LOST_BAR * found["calls"] for found in results.values()
+        ),
     }
     for bar, holds in held.items():
         print(f"bar {bar}: {'held' if holds else 'NOT held'}")

@@ -15,8 +15,6 @@ from tests.cli.shared import invoke
 from tests.e2e.shared import SMALL, hashes
 
 FIELD = ("--field", "Bicycle rental", *SMALL)
-UNANSWERED = ("limited", "failed", "reset", "hangs")
-"""The faults of a bad day after which the client has no answer."""
 
 
 class Clean(NamedTuple):
@@ -37,24 +35,35 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["direct", "hosted_vllm"])
-def test_a_run_comes_to_the_same_end_where_one_request_in_four_goes_wrong(
-    prefix: str, clean: Clean, tmp_path: Path
-) -> None:
+def test_every_item_ends_where_one_request_in_four_goes_wrong(prefix: str, clean: Clean, tmp_path: Path) -> None:
     faults = Faults(BAD_DAY)
     with serve(script_named("library"), latency=0.01, faults=faults) as server:
         model = ("--model", f"{prefix}/library", "--api-base", server.url, "--set", "model.timeout=2")
         result = invoke("run", "--run", tmp_path / "run", *FIELD, *model)
         asked = len(server.requests)
-    assert result.exit_code == 0, result.stderr
     assert set(faults.met) == set(BAD_DAY)
     assert clean.requests < asked <= 1.6 * clean.requests
     with open_run(tmp_path / "run") as run:
+        status = run.status()
         outcomes = dict(run.store.rows("SELECT outcome, count(*) FROM ledger GROUP BY 1"))
+    assert {stage.left for stage in status.stages.values()} == {0}
+    assert result.exit_code == bool(status.failures), result.stderr
+    assert status.failures.keys() <= {"provider", "parse"}
     assert outcomes == {
         "ok": asked - faults.met.total(),
         "ParseError": faults.met["no JSON"],
         "TruncatedAnswer": faults.met["cut"],
     }
+
+
+@pytest.mark.slow
+def test_requests_that_get_no_answer_change_nothing_of_what_is_made(clean: Clean, tmp_path: Path) -> None:
+    faults = Faults({name: BAD_DAY[name] for name in ("limited", "failed", "reset")})
+    with serve(script_named("library"), faults=faults) as server:
+        model = ("--model", "direct/library", "--api-base", server.url)
+        result = invoke("run", "--run", tmp_path / "run", *FIELD, *model)
+        assert result.exit_code == 0, result.stderr
+        assert len(server.requests) == clean.requests + faults.met.total()
     assert hashes(tmp_path / "run") == clean.hashes
 
 

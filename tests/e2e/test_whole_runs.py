@@ -13,6 +13,7 @@ import pytest
 
 from synthtools.backends.scripted import script_named
 from synthtools.backends.scripted_server import ScriptedServer, serve
+from synthtools.cli import corpus
 from synthtools.runs.run import open_run
 from tests.cli.shared import invoke
 from tests.e2e.shared import SMALL, VERBS, command, finished, hashes
@@ -98,6 +99,27 @@ def test_the_verbs_one_after_another_make_the_same_run(whole: Whole, tmp_path: P
         assert result.exit_code == 0, result.stderr
     assert hashes(tmp_path / "run") == hashes(whole.folder)
     assert len(whole.server.requests) - asked == whole.requests
+
+
+def test_files_that_a_killed_process_did_not_come_to_write_are_written_by_the_next(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    first = ("run", "--run", folder, "--field", "Bicycle rental", *whole.model, *SMALL)
+    assert invoke(*first, "--limit", "1").exit_code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(corpus, "write_files", interrupted)
+        assert invoke("run", "--run", folder).exit_code == 130
+    assert hashes(folder) == hashes(whole.folder)
+    assert "nothing to do" in invoke("run", "--run", folder).stderr
+    files = sorted(path.name for path in whole.folder.glob("*.jsonl"))
+    assert len(files) == 4
+    assert [(folder / name).read_bytes() for name in files] == [(whole.folder / name).read_bytes() for name in files]
+
+
+def interrupted(*given: object) -> None:
+    """Where a process ends before it has written anything."""
+    raise KeyboardInterrupt
 
 
 def test_every_rollout_and_task_verifies_again_without_a_model(whole: Whole) -> None:

@@ -1,9 +1,16 @@
 """Which items are told as slow: those that take several times as long as others of their stage."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from synthtools.runs import progress
 from synthtools.runs.in_flight import InFlight
 from synthtools.runs.item import Item, Outcome
+from synthtools.runs.progress import progress_view
+from synthtools.runs.stages import STAGES
+from synthtools.runs.store import Store
 
 
 class Clock:
@@ -56,3 +63,20 @@ def test_the_oldest_are_named_and_the_others_counted(in_flight: InFlight, clock:
     assert told.endswith("spec_2 (98 s in env-audit, usually 2) and 2 more")
     in_flight.clear()
     assert in_flight.slow() == ""
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_both_views_tell_of_them(
+    tmp_path: Path, terminal: bool, in_flight: InFlight, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "InFlight", lambda: in_flight)
+    console = Console(record=True, force_terminal=terminal, width=120, file=(tmp_path / "out").open("w"))
+    with (
+        Store(tmp_path / "run", create=True) as store,
+        progress_view(console, store, tuple(STAGES.values())) as view,
+    ):
+        view.started(Item("env-audit", "bikes_spec_001"))
+        clock.now = 60.0
+        view.tick()
+    assert "slow: bikes_spec_001 (60 s in env-audit, usually 2)" in console.export_text()
