@@ -18,6 +18,8 @@ from synthtools.types.record import JsonObject
 from tests.cli.shared import invoke
 from tests.optimizers.quiz import TARGET, Quiz, words
 
+pytestmark = pytest.mark.slow  # processes are killed and started again
+
 THREADS = 3
 
 

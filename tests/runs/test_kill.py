@@ -12,6 +12,8 @@ import pytest
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES, UNHASHED
 
+pytestmark = pytest.mark.slow  # processes are killed and started again
+
 _NEVER = -1
 
 
