@@ -38,11 +38,11 @@ def scored(
     if missing:
         reason, worst = "test calls could not be written", "; ".join(missing)
     elif schema := [call for call in wrong if call.test.mode == "schema"]:
-        reason, worst = "schema call answered wrongly", _told(_worst(schema))
+        reason, worst = "schema call answered wrongly", _as_text(_worst(schema))
     elif reliability < profile.reliability_threshold:
         reason = "unreliable" if own.judged else "nothing was judged"
         worst = (
-            f"{own.correct} of {own.judged} answered rightly; {_told(_worst(wrong)) if wrong else 'too few to tell'}"
+            f"{own.correct} of {own.judged} answered rightly; {_as_text(_worst(wrong)) if wrong else 'too few to tell'}"
         )
     scores: dict[TestMode, ModeScore] = {
         mode: _score(call for call in calls if call.test.mode == mode)
@@ -85,8 +85,8 @@ def _worst(wrong: Sequence[AuditedCall]) -> AuditedCall:
     return min(wrong, key=lambda call: _SEVERITY.index(call.verdict.verdict))
 
 
-def _told(audited: AuditedCall) -> str:
-    """A case in words: the call, what came, what was expected."""
+def _as_text(audited: AuditedCall) -> str:
+    """A case as text: the call, what came, what was expected."""
     test, response = audited.test, audited.response
     came = str(response.data) if response.ok else response.error_message or ""
     if test.mode == "metamorphic":

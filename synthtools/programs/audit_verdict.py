@@ -1,4 +1,4 @@
-"""What code can tell of a tool's answer to a rule or happy call; the judge is asked about the rest."""
+"""What code can decide about a tool's answer to a rule or happy call; the rest goes to the judge."""
 
 from synthtools.types.audit import TestCall
 from synthtools.types.call import Response
@@ -7,9 +7,9 @@ from synthtools.types.verdict import SimulationVerdict
 
 
 def verdict_by_code(env: EnvSpec, test: TestCall, response: Response) -> SimulationVerdict | None:
-    """The judgement that needs no judge; None: a judge is to be asked, or was.
+    """The judgement of an answer by code; None: it takes a judge.
 
-    A failure of the simulator, among them changes outside the tool's writes, is the tool's own.
+    A failure of the simulator, such as a change outside the tool's `writes`, counts against the tool.
     """
     if response.answered_by == "simulator_failure":
         return SimulationVerdict(verdict="inappropriate_response", reason=response.error_message or "no answer")

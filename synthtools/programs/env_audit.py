@@ -30,7 +30,7 @@ from synthtools.world.transitions import Transitions
 from synthtools.world.world import World
 
 _MOST_READINGS = 2
-"""Readings after other tools' changes that a reading tool is held to: a model is paid for each."""
+"""Most readings of a reading tool after other tools' changes: each may cost a model call."""
 
 
 class _Worlds(NamedTuple):
@@ -58,14 +58,14 @@ class _Evidence:
     unjudged: list[str] = field(default_factory=list[str])
 
     def is_new(self, call: ToolCall) -> bool:
-        """Whether no equal call, defaults filled, was tried before; it now is one of those."""
+        """Whether no equal call, defaults filled, was tried before; notes the call as tried."""
         key = str(ToolCall(name=call.name, arguments=fill(self.tool, call)))
         known = key in self.tried
         self.tried.add(key)
         return not known
 
     def found(self, finding: Finding | None) -> None:
-        """Takes a finding down, where the relation applies."""
+        """Notes a finding; None: the relation did not apply."""
         if finding is None:
             return
         test = TestCall(
@@ -106,8 +106,8 @@ class EnvAudit(Blocking):
     async def aforward(self, *, env: EnvSpec, repeated: Mapping[str, str] | None = None) -> AuditedEnv:
         """Audits every tool of an environment.
 
-        `repeated`: by tool that nearly repeats one of an earlier environment of the field: which one, in words. Nothing
-        is spent on such a tool.
+        `repeated`: the tools that nearly repeat one of an earlier environment of the field, each with that one in
+        words. They are dropped without a call.
         """
         repeated = repeated or {}
         served = World(env, simulator=self.simulator, transitions=self.transitions)
@@ -210,9 +210,9 @@ class EnvAudit(Blocking):
         return next((call.arguments for call in calls if call is not None), None)
 
     async def _relate(self, worlds: _Worlds, evidence: _Evidence) -> None:
-        """The relations between a tool's own answers; one model-served call is made again, coded ones all are.
+        """Checks the relations between a tool's own answers, on all calls answered by code or one by a model.
 
-        A model is not asked again what the world looks up: that would be paid for, and could not fail.
+        A model is not asked again what the world has recorded: that would cost a call and could not fail.
         """
         tool = evidence.tool
         evidence.found(metamorphic.errors_leave_state(evidence.refused))

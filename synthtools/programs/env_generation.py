@@ -45,7 +45,7 @@ class Scenarios(Blocking):
         self.generate = ScenarioGenerator()
 
     async def aforward(self, *, field: str, subfield: str, earlier: Sequence[Scenario] = ()) -> tuple[Scenario, ...]:
-        """Describes the scenarios of a subfield; those that nearly repeat one of `earlier` say which."""
+        """Describes the scenarios of a subfield; one that nearly repeats one of `earlier` names it in `repeats`."""
         return await self.generate.acall(
             field=field,
             subfield=subfield,
@@ -59,8 +59,8 @@ class Scenarios(Blocking):
 class EnvGeneration(Blocking):
     """Scenario -> environment.
 
-    The state comes before the tools: tools are then designed on fields and records that exist, so that code can tell
-    what each of them must answer, and a model's code for them is held against that.
+    The state comes before the tools: tools are then designed on fields and records that exist, so that code knows what
+    each of them must answer, and can check a model's code against it.
     """
 
     def __init__(self, profile: Profile = STANDARD) -> None:
@@ -76,7 +76,7 @@ class EnvGeneration(Blocking):
 
         Raises:
             Dropped: fewer than two tools could be made.
-            ModelError: the collections or records could not be had.
+            ModelError: no usable collections or records came.
         """
         profile = self.profile
         collections: list[Collection] = []

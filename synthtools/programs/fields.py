@@ -39,7 +39,7 @@ _BY_SLUG = {field.slug: field for field in FIELDS}
 
 
 def find_field(text: str) -> Field:
-    """The built-in field of a name or slug, or a field of that very name where there is none.
+    """The built-in field of that name or slug; without one, a new field of that name.
 
     Raises: DataError, for a text without a word in it.
     """

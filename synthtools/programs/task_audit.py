@@ -33,9 +33,9 @@ MOST_TOOLS = 15
 class TaskAudit(Blocking):
     """Audited environment and solved turns -> a certified task.
 
-    Gates before: every call succeeds again from the initial state, and the states meet. Then the turns are merged into
-    one request. Gates after: the certificate, which proves among other things that every value is in the request and
-    that nothing is given away.
+    Checks before: every call succeeds again from the initial state and leads to the same state. Then the turns are
+    merged into one request. Checks after: the certificate, which proves among other things that every value is in the
+    request and that nothing is given away.
     """
 
     transitions: Transitions | None = None
@@ -51,7 +51,7 @@ class TaskAudit(Blocking):
         """Makes the task of a solved sequence.
 
         Raises:
-            Dropped: a gate failed; the message names it.
+            Dropped: a check failed; the message names it.
         """
         replayed = await asyncio.to_thread(self._replay, env, turns)
         summary = await self._request(env, turns)
@@ -89,7 +89,7 @@ class TaskAudit(Blocking):
         return world
 
     async def _request(self, env: AuditedEnv, turns: SolvedTurns) -> str:
-        """The turns as one request; the only turn's own words where there is one."""
+        """The turns merged into one request; a single turn keeps its own words."""
         if len(turns.turns) == 1:
             return turns.turns[0].request
 

@@ -14,8 +14,9 @@ from synthtools.types.audit import AuditedEnv
 from synthtools.types.call import Change, Response, ToolCall
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.record import State
+from synthtools.types.shortened import shortened
 from synthtools.types.task import SolvedTurns, ToolSequence, Turn
-from synthtools.types.tool import Parameter, Tool
+from synthtools.types.tool import Tool
 from synthtools.types.verdict import AnswerValue, Citation, TurnVerdict
 from synthtools.world.candidates import Candidate, find_candidates, strangers
 from synthtools.world.gate import fill
@@ -29,7 +30,7 @@ from synthtools.world.world import World
 
 
 class _Attempt(NamedTuple):
-    """What a solver's call came to, beside the expected one."""
+    """A solver's call, its answer, and whether it has the effect of the expected call."""
 
     call: ToolCall
     response: Response
@@ -37,7 +38,7 @@ class _Attempt(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """Why a sequence goes no further."""
+    """Why a sequence ended before its last tool."""
 
     reason: str
     detail: str = ""
@@ -207,7 +208,7 @@ class TaskGeneration(Blocking):
         exact = [
             name
             for name in ungrounded(ground(tool, call, request, earlier, env.env.now))
-            if not _is_free_text(tool.parameters[name])
+            if not tool.parameters[name].is_free_text
         ]
         return [*found, _say_exactly(call, exact)] if exact else found
 
@@ -273,22 +274,13 @@ class TaskGeneration(Blocking):
 
 def spoken_turn(turn: Turn) -> list[str]:
     """A solved turn as prompts show it."""
-    return [f"Person: {turn.request}", f"Call: {turn.call}", f"Answer: {_short(turn.response)}"]
-
-
-def _short(response: Response) -> str:
-    text = str(response.data)
-    return text if len(text) <= 300 else text[:297] + "..."
+    return [f"Person: {turn.request}", f"Call: {turn.call}", f"Answer: {shortened(str(turn.response.data), 300)}"]
 
 
 def _wanted(candidate: Candidate, position: int) -> AnswerValue | None:
     if candidate.wanted is None:
         return None
     return AnswerValue(value=candidate.wanted.value, call=position, pointer=candidate.wanted.pointer)
-
-
-def _is_free_text(parameter: Parameter) -> bool:
-    return parameter.type == "string" and not (parameter.references or parameter.enum or parameter.format)
 
 
 def _say_exactly(call: ToolCall, missing: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from synthtools.types.audit import AuditedEnv
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.task import ToolSequence
 from synthtools.types.tool import Tool
-from synthtools.world.candidates import records_of
+from synthtools.world.state import records_of
 
 _BATCH = 10
 """Most sequences asked for at once."""

@@ -13,7 +13,8 @@ from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.tool import Tool
 from synthtools.world.agreement import Disagreement, Runs, Which, disagreements
 from synthtools.world.behaviour import Behaviour
-from synthtools.world.certification import Certification, Example
+from synthtools.world.certification import Certification
+from synthtools.world.example import Example
 
 _SECOND = 500
 """Number of the second writer's first attempt: its seeds are none of the first one's."""
@@ -23,7 +24,7 @@ _MOST_CASES = 3
 
 
 class WrittenBehaviour(NamedTuple):
-    """What came of asking for a tool's code."""
+    """The result of asking for a tool's code."""
 
     code: ToolCode | None
     """Certified code, or code whose guard alone is certified; None: neither."""
@@ -46,8 +47,8 @@ class _Draft(NamedTuple):
 class ToolBehaviour(Blocking):
     """Tool and environment -> its behaviour as code.
 
-    A model writes the code; worked examples and properties on drawn calls refuse it, and the failing case is told in
-    the next round. Then a second behaviour must agree with it on drawn calls: code, where the caller can say exactly
+    A model writes the code; where worked examples or properties on drawn calls refuse it, the next round shows it the
+    failing case. Then a second behaviour must agree with it on drawn calls: code, where the caller can say exactly
     what is right (`oracle`), else one that the model writes without having seen the first. Where two written ones
     differ, a judge says which is right, and that case becomes a worked example for both.
     """
@@ -68,7 +69,7 @@ class ToolBehaviour(Blocking):
             tool: The tool.
             env: The collections, the populated state and the clock that it works on; `env.tools` are not looked at.
             examples: Worked calls that the behaviour must meet.
-            oracle: What answers every call of the tool rightly; None: a second behaviour is written where the profile
+            oracle: Answers every call of the tool rightly; None: a second behaviour is written where the profile
                 asks for one (`second_behaviour`).
 
         Raises:
@@ -126,7 +127,7 @@ class ToolBehaviour(Blocking):
         last: str = "",
         first_attempt: int = 0,
     ) -> _Draft:
-        """Rounds of writing and certifying, the failing case told each time; a last version that passes is kept."""
+        """Rounds of writing and certifying, each shown the last failing case; `last` is kept if it passes."""
         draft = await self._checked(last, tool, env, examples, oracle) if last else _Draft("", None, "")
         for attempt in range(self.profile.behaviour_rounds):
             if draft.certified:

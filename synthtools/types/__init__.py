@@ -3,6 +3,7 @@
 from synthtools.types.audit import AuditedCall, AuditedEnv, ModeScore, TestCall, TestMode, ToolAudit
 from synthtools.types.call import AnsweredBy, Change, Check, Response, ToolCall, Transition
 from synthtools.types.environment import Collection, Difficulty, Drop, EnvSpec, RecordKind, Scenario, ToolCode
+from synthtools.types.parameter import Parameter, ParameterType
 from synthtools.types.profile import PROFILES, SMALL, STANDARD, Profile
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.task import (
@@ -15,7 +16,7 @@ from synthtools.types.task import (
     ToolSequence,
     Turn,
 )
-from synthtools.types.tool import DocumentedError, Parameter, ParameterType, Tool
+from synthtools.types.tool import DocumentedError, Tool
 from synthtools.types.trajectory import Step, StopReason, Trajectory
 from synthtools.types.usage import LedgerEntry, Usage
 from synthtools.types.verdict import (

@@ -9,7 +9,7 @@ from synthtools.types.record import Record
 from synthtools.types.verdict import SimulationVerdict
 
 TestMode = Literal["schema", "rule", "happy", "metamorphic"]
-"""What a test call looks at: the gate; a documented error; a call that should succeed; or how answers hang together."""
+"""What a test call checks: the gate; a documented error; a call that should succeed; or how answers fit together."""
 
 Relation = Literal["errors_leave_state", "idempotent_read", "repeatable", "repeat", "read_after_write"]
 """What must hold between the answers and states of a tool's calls; `world.metamorphic` says what each demands."""
@@ -33,9 +33,9 @@ class TestCall(Record):
     call: ToolCall
     should_succeed: bool
     expectation: str = ""
-    """schema: the exact refusal, `400 Missing required parameter: day.`; else in words why, or what must hold."""
+    """schema: the exact refusal, `400 Missing required parameter: day.`; else the reason, or what must hold."""
     relation: Relation | None = None
-    """metamorphic: what the call is held to; None in the other modes."""
+    """metamorphic: the relation that the call checks; None in the other modes."""
 
 
 class AuditedCall(Record):

@@ -1,4 +1,4 @@
-"""What people's labels say of a judge: its error rates, and the rates of a corpus with those errors taken out."""
+"""What people's labels say of a judge: its error rates, and the rates of a corpus corrected for them."""
 
 from typing import Literal
 
@@ -29,23 +29,23 @@ class JudgeVersion(Record):
     model: str
 
     def changed(self, now: "JudgeVersion") -> str:
-        """What of it is different now, in words; empty where nothing is."""
+        """What differs from the version `now`, as text; empty: nothing."""
         parts = [name for name in ("prompt", "model") if getattr(self, name) != getattr(now, name)]
         return " and ".join(parts)
 
 
 class Calibration(Record):
-    """How a judge's verdicts compare with people's, and what that makes of a corpus that only the judge has seen.
+    """How a judge's verdicts compare with people's, and what follows for a corpus that only the judge has seen.
 
-    All rates are for the corpus: a labelled verdict counts for as many as it stands for, since verdicts are sampled by
-    what the judge said. A rate whose denominator holds no verdict is None.
+    All rates are for the corpus: since verdicts are sampled by what the judge said, each labelled one counts for
+    as many of the corpus as it stands for. A rate whose denominator holds no verdict is None.
     """
 
     format: Literal[1]
-    """Of this record."""
+    """Version of this record's form."""
     judge: str = ""
     judged_by: JudgeVersion | None = None
-    """Who gave the verdicts; None: not told."""
+    """Who gave the verdicts; None: not known."""
     positive: str
     """The verdict whose rate is asked for; every other one is negative."""
     labelled: int
@@ -73,6 +73,6 @@ class Calibration(Record):
 
     @property
     def line(self) -> str:
-        """The calibration in a few words."""
+        """The calibration as one short line."""
         measure = f"agreement {self.agreement}" if self.kappa is None else f"kappa {self.kappa}"
         return f"calibrated: {measure}, n={self.labelled}"

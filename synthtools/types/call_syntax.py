@@ -33,7 +33,7 @@ _CALL_KEYS = frozenset({*_NAME_KEYS, *_ARGUMENT_KEYS, "type", "id", "call_id", "
 
 
 def read_call(text: str) -> tuple[str, JsonObject]:
-    """The name and arguments of the one call that a text is.
+    """The name and arguments of the call in a text, which holds nothing else.
 
     Raises: ToolCallSyntaxError with the position (from 0) where reading stopped.
     """

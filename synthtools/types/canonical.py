@@ -16,7 +16,7 @@ import rfc8785
 from synthtools.errors import StateError
 
 CANONICAL_VERSION = "1"
-"""Raised whenever some value gets other canonical bytes, or equality changes: hashes made before then mean nothing."""
+"""Raised whenever some value gets other canonical bytes, or equality changes: older hashes are void then."""
 
 MAX_INTEGER = 2**53
 """Largest absolute value of an integer: beyond it, a JSON reader may round."""

@@ -35,7 +35,7 @@ _PARTS = re.compile(
     r"|information|details|data|content|description|query|text|message|body|credentials)s?\b",
     re.IGNORECASE,
 )
-"""Nouns whose list tells of what parts, or of what sorts, a value is."""
+"""Nouns whose list gives the parts or sorts that a value is made of, not its values."""
 _PART = re.compile(
     r"(?:.*_)?(?:street|city|country|state|province|region|zip(?:code)?|postcode|first|middle|last|width|height|depth|length"
     r"|lat(?:itude)?|lon(?:gitude)?|lng|title|author|isbn|keywords?|phrases?|floor|wing|room|building|aisle|shelf|bin|seat"
@@ -67,7 +67,7 @@ _PLURAL_SORTS = re.compile(
 )
 """Labels of a text that may hold several of the names."""
 _LOOSE_SORTS = re.compile(r"\b(?:conditions?|aspects|factors|criteri(?:a|on)|priorities)\b", re.IGNORECASE)
-"""Those that a few examples are often listed of."""
+"""Nouns of sorts of which a description often lists a few examples only."""
 _COINED = re.compile(r"\w*_\w*")
 """A value that no prose would write so."""
 _OF_A_SCALE = re.compile(
@@ -99,12 +99,12 @@ _ABSENT = frozenset({"empty", "null", "blank", "nothing"})
 def choices(text: str, *, default: Json, is_array: bool) -> Choices | None:
     """The values that a text lists; None: it lists none.
 
-    Sure is a list of single words that nothing keeps open, under a label that names a sort of thing or with values
-    that no prose would list; and any list that has the default among its values.
+    A list that has the default among its values is sure. So is a list of single words that nothing leaves open, if it
+    stands under a label that names a sort of thing, or has values that no prose would list.
 
     Args:
         text: A description.
-        default: The parameter's own; a list, for an array.
+        default: The parameter's default; a list, for an array.
         is_array: Whether the values are those of an array's items.
     """
     for pattern in (_ONE_OF, _AFTER_COLON, _IN_BRACKETS):
@@ -165,5 +165,5 @@ def _unconfirmed(label: str, values: tuple[str, ...], match: re.Match[str], *, i
 
 
 def _count(pattern: re.Pattern[str], values: tuple[str, ...]) -> int:
-    """How many of the values are such."""
+    """How many of the values match the pattern."""
     return sum(bool(pattern.fullmatch(value)) for value in values)

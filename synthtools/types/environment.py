@@ -9,6 +9,9 @@ from synthtools.types.tool import Tool
 
 Difficulty = Literal["easy", "medium", "hard"]
 
+DEFAULT_NOW = "2026-01-15T09:00:00Z"
+"""The clock of an environment or world to which none is given."""
+
 
 class RecordKind(Record):
     """A kind of records in a scenario, by its nouns in snake_case."""
@@ -86,7 +89,7 @@ class EnvSpec(Record):
     initial_state: State = {}
     spare_records: dict[str, tuple[JsonObject, ...]] = {}
     """By collection: realistic records that are not in the state, for calls that create or change one."""
-    now: str = "2026-01-15T09:00:00Z"
+    now: str = DEFAULT_NOW
     """The world's clock: an input of every call, never the wall clock."""
     tools: tuple[Tool, ...] = ()
     code: dict[str, ToolCode] = {}

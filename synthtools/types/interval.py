@@ -7,6 +7,9 @@ from pydantic import Field
 from synthtools.errors import DataError
 from synthtools.types.record import Record
 
+_Z = 1.96
+"""Standard normal quantile of a 95 % interval."""
+
 
 class Interval(Record):
     """An interval of shares, both ends in [0, 1]."""
@@ -17,8 +20,8 @@ class Interval(Record):
     """Upper end."""
 
 
-def wilson(correct: int, judged: int, z: float = 1.96) -> Interval:
-    """The Wilson score interval of `correct` out of `judged`; all of [0, 1] where nothing was judged.
+def wilson(correct: int, judged: int) -> Interval:
+    """The 95 % Wilson score interval of `correct` out of `judged`; all of [0, 1] where nothing was judged.
 
     It stays inside [0, 1] and keeps its coverage at few trials and at shares near 0 and 1, where the usual interval
     (share +- z standard errors) has no width at all.
@@ -26,7 +29,6 @@ def wilson(correct: int, judged: int, z: float = 1.96) -> Interval:
     Args:
         correct: Trials that succeeded.
         judged: All trials.
-        z: Standard normal quantile: 1.96 for 95 %.
 
     Source: E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
     American Statistical Association 22 (158), 1927, pp. 209-212, doi:10.1080/01621459.1927.10502953.
@@ -38,7 +40,7 @@ def wilson(correct: int, judged: int, z: float = 1.96) -> Interval:
         raise DataError(f"{correct} correct of {judged} judged")
     if judged == 0:
         return Interval(low=0.0, high=1.0)
-    share, squared = correct / judged, z * z / judged
+    share, squared = correct / judged, _Z * _Z / judged
     centre = share + squared / 2
     spread = sqrt(share * (1 - share) * squared + squared * squared / 4)
     return Interval(

@@ -1,7 +1,7 @@
 """Constraints that a description states as prose, as typed fields where they are sure; the prose stays in any case.
 
-A refused good call costs more than a missed constraint: what a rule does not surely mean, what the parameter's own
-fields or default contradict, and what two phrases say differently is told as doubtful and left as prose.
+A refused good call costs more than a missed constraint. A phrase is called doubtful and left as prose if its meaning is
+not sure, if the parameter's own fields or default contradict it, or if another phrase says otherwise.
 """
 
 import re
@@ -77,7 +77,7 @@ def prose_constraints(parameter: Parameter, description: str) -> tuple[ProseCons
 
 
 def lift(parameter: Parameter, constraints: Iterable[ProseConstraint]) -> Parameter:
-    """The parameter with those of the constraints that are sure as fields."""
+    """The parameter with the sure ones of the constraints as its fields."""
     for constraint in constraints:
         if constraint.verdict == "lifted":
             parameter = _with(parameter, constraint.fields)

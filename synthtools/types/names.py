@@ -13,6 +13,7 @@ from synthtools.errors import DataError
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
+_WORD = re.compile(r"[^\W_]+")
 _RESERVED = re.compile(r"(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 
 
@@ -32,7 +33,7 @@ def is_id(text: str) -> bool:
 
 
 def check_id(text: str) -> str:
-    """The id itself, where it is safe as a file name. Raises: DataError."""
+    """Returns the id if it is safe as a file name. Raises: DataError."""
     if is_id(text):
         return text
     raise DataError(
@@ -73,6 +74,11 @@ def identifier(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     joined = re.sub(r"[^A-Za-z0-9_]+", "_", plain).strip("_") or slug(text)
     return f"_{joined}" if joined[0].isdigit() else joined
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case: runs of letters and digits, also between underscores."""
+    return _WORD.findall(text.casefold())
 
 
 def unused(name: str, taken: Collection[str]) -> str:

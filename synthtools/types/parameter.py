@@ -63,6 +63,11 @@ class Parameter(Record):
             raise ValueError(why)
         return pattern
 
+    @property
+    def is_free_text(self) -> bool:
+        """Whether this takes any words: a string without choices, format or references."""
+        return self.type == "string" and not (self.enum or self.format or self.references)
+
     def json_schema(self, *, marks: bool = False) -> JsonObject:
         """This value as JSON Schema (2020-12). Shape: `{"type": ..., constraints..., "description": ...}`.
 

@@ -15,9 +15,9 @@ parameters, or a rule on the value as a whole."""
 NO_FIELDS: Mapping[str, Json] = MappingProxyType({})
 
 HEDGED = "the phrase hedges"
-"""The doubt about a phrase that says itself that it is none, or not always, a constraint."""
+"""The doubt about a phrase which itself says that it is no constraint, or not always one."""
 ALTERNATIVE = "it names an alternative"
-"""The doubt about a phrase beside which another way to give the value stands."""
+"""The doubt about a phrase beside which another way to give the value is named."""
 
 LEAST = r"minimum|min\.?|at least|no less than|not less than|>=|≥"
 MOST = r"maximum|max\.?|at most|up to|no more than|not more than|<=|≤"
@@ -64,7 +64,7 @@ class Phrase(NamedTuple):
 
 
 class Around(NamedTuple):
-    """What a phrase stands in."""
+    """The text around a phrase."""
 
     is_bracketed: bool
     text: str
@@ -74,7 +74,7 @@ class Around(NamedTuple):
 
 
 def around(text: str, match: re.Match[str]) -> Around:
-    """What a phrase stands in."""
+    """The text around a phrase."""
     start, end = text.rfind("(", 0, match.start() + 1), text.find(")", match.start())
     if start >= 0 and end >= 0 and ")" not in text[start : match.start()]:
         inside = text[start + 1 : max(end, match.end())]
@@ -93,7 +93,7 @@ def condition(text: str, match: re.Match[str], end: int, *, is_count: bool) -> s
     Args:
         text: The description.
         match: The phrase.
-        end: Where what the phrase says of itself ends; its unit and what follows may tell of a condition.
+        end: Where the part of the phrase ends that gives the value; its unit and what follows may name a condition.
         is_count: Whether `for`, `per` and the like beside it, outside of brackets too, limit when it holds; a code or
             a day is often said to be for something.
     """

@@ -32,7 +32,7 @@ class Profile(Record):
     tool_attempts: Count = 3
     """Tries for one tool's design before its slot is given up."""
     behaviour_rounds: Count = 3
-    """Rounds of writing a tool's code; the failing case is told in the next one."""
+    """Rounds of writing a tool's code; each is shown the failing case of the one before."""
     second_behaviour: bool = True
     """Whether a second, independently written behaviour must agree where code alone cannot say what is right."""
     certification_draws: Count = 300

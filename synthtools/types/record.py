@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from synthtools.errors import DataError
+from synthtools.types.shortened import shortened
 
 Json = JsonValue
 """Any JSON value."""
@@ -85,6 +86,5 @@ class Record(_RecordBase):
 def _first_problem(error: ValidationError, where: str) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     path = ".".join(str(part) for part in first["loc"])
-    path = path if len(path) <= 100 else f"{path[:97]}..."
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {path}: {first['msg'].removeprefix('Value error, ')}{more}"
+    return f"{where}: {shortened(path, 100)}: {first['msg'].removeprefix('Value error, ')}{more}"

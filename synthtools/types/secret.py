@@ -1,4 +1,4 @@
-"""Secrets by the names they go by: they come from the environment, and stand in no setting that a run writes."""
+"""Settings that hold secrets, known by their names: secrets come from the environment and are never written."""
 
 from collections.abc import Generator
 

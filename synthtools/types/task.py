@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
+
+import orjson
 
 from synthtools.types.call import Response, ToolCall, Transition
 from synthtools.types.canonical import check_json, content_hash
-from synthtools.types.environment import Collection, ToolCode
+from synthtools.types.environment import DEFAULT_NOW, Collection, ToolCode
 from synthtools.types.names import Id
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.tool import Tool
@@ -56,7 +58,7 @@ class TaskWorld(Record):
     """All tools of the environment, the task's own among them."""
     code: dict[str, ToolCode] = {}
     collections: tuple[Collection, ...] = ()
-    now: str = "2026-01-15T09:00:00Z"
+    now: str = DEFAULT_NOW
 
     @cached_property
     def hash(self) -> str:
@@ -74,7 +76,7 @@ class CertificateCheck(Record):
 
 
 class KillCount(Record):
-    """How many broken solutions of one kind were tried, and how many verification told apart."""
+    """How many broken solutions of one kind were tried, and how many of them verification refused."""
 
     tried: int = 0
     """Changed solutions that were run, without the equivalent ones."""
@@ -124,6 +126,20 @@ class Task(Record):
     """Recorded transitions of the gold solution."""
     provenance: JsonObject = {}
 
+    @property
+    def known_tools(self) -> tuple[Tool, ...]:
+        """All tools of the task's world; without a world, those the agent sees."""
+        return self.world.tools if self.world is not None else self.tools
+
+    @property
+    def collections(self) -> tuple[Collection, ...]:
+        """The schemas of the states; empty: not known."""
+        return self.world.collections if self.world is not None else ()
+
+    def tool(self, name: str) -> Tool | None:
+        """The known tool of that name, or None."""
+        return next((tool for tool in self.known_tools if tool.name == name), None)
+
     def row(self) -> JsonObject:
         """The row of `task_content.jsonl`: `id, field, summary, tools, gt_tool_calls, initial_state, final_state`.
 
@@ -131,11 +147,21 @@ class Task(Record):
         """
         check_json(self.initial_state)
         check_json(self.final_state)
+        return self._row([tool.to_wire() for tool in self.tools])
+
+    def row_json(self) -> bytes:
+        """`row` as JSON; a tool object that tasks share is written out once. Raises: StateError, as `row`."""
+        row = self._row([])
+        check_json(row)
+        row["tools"] = [orjson.Fragment(tool.wire_json) for tool in self.tools]
+        return orjson.dumps(row)
+
+    def _row(self, tools: list[Any]) -> dict[str, Any]:
         return {
             "id": self.id,
             "field": self.field,
             "summary": self.summary,
-            "tools": [tool.to_wire() for tool in self.tools],
+            "tools": tools,
             "gt_tool_calls": [str(call) for call in self.gt_tool_calls],
             "initial_state": self.initial_state,
             "final_state": self.final_state,

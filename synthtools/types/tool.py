@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, Self, cast, get_args
 
+import orjson
 from pydantic import model_validator
 
 from synthtools.errors import DataError
-from synthtools.types.canonical import content_hash
+from synthtools.types.canonical import check_json, content_hash
 from synthtools.types.names import is_identifier
 from synthtools.types.parameter import Parameter as Parameter
 from synthtools.types.parameter import ParameterType as ParameterType
@@ -173,6 +174,13 @@ class Tool(Record):
             "reads": list(self.reads),
             "writes": list(self.writes),
         }
+
+    @cached_property
+    def wire_json(self) -> bytes:
+        """`to_wire` as JSON. Raises: StateError for a value that JSON cannot carry."""
+        wire = self.to_wire()
+        check_json(wire)
+        return orjson.dumps(wire)
 
     @classmethod
     def from_wire(cls, row: Mapping[str, Json]) -> Self:

@@ -58,7 +58,7 @@ class LedgerEntry(Record):
     replica: str = ""
     attempt: int = 0
     retry: bool = False
-    """Whether the question was asked with the word on what was wrong with an earlier answer."""
+    """Whether the question came with feedback on an earlier answer that was wrong."""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0

@@ -1,4 +1,4 @@
-"""The reference's tool rows, normalised: nothing is refused, every change is told.
+"""The reference's tool rows, normalised: nothing is refused, every change is reported.
 
 The rows are by a language model: names that are no identifiers, types by other languages' names, defaults that are the
 string "None" or of another type, constraints as prose. Prose is lifted into typed constraints where it is sure
@@ -46,7 +46,7 @@ VERDICTS: Mapping[Verdict, str] = {
     "doubtful": "constraint doubtful",
     "left": "constraint left",
 }
-"""The kinds of change that tell of constraints in prose."""
+"""The kinds of change that report constraints in prose."""
 
 
 class Normalisation(Record):

@@ -1,4 +1,4 @@
-"""Agreement of two behaviours of one tool: the drawn calls on which they differ, ready to be settled."""
+"""Agreement of two behaviours of one tool: the drawn calls on which they differ, as cases that can be settled."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,21 +7,22 @@ from typing import Literal, NamedTuple, Protocol
 from synthtools.errors import DataError, SandboxError
 from synthtools.types import Collection, Tool
 from synthtools.types.dates import is_date_time
+from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.types.shortened import shown_json
 from synthtools.world import dialect
 from synthtools.world.behaviour import Behaviour, Outcome
 from synthtools.world.drawn_calls import DrawnCalls
 from synthtools.world.equivalence import Ending, Equivalence
 from synthtools.world.example import Example
 from synthtools.world.patch import apply_patch, pointer_steps
-from synthtools.world.property_failure import short
 from synthtools.world.state import copy_state, slice_of
 
 Which = Literal["first", "second"]
 
 
 class Runs(Protocol):
-    """Whatever answers calls of a tool as a `Behaviour` does."""
+    """Anything that answers a tool's calls as a `Behaviour` does."""
 
     def run(
         self,
@@ -60,10 +61,10 @@ class Disagreement(Record):
     """The difference in words."""
 
     def example(self, which: Which) -> Example:
-        """The case as a worked example in which one of the two is right: what the other one is then held to.
+        """The call as a worked example: the behaviour that `which` names is right about it.
 
         Raises:
-            DataError: That one crashed, and so gives no outcome to be held to.
+            DataError: That behaviour crashed, so there is no outcome to expect.
         """
         right = self.first if which == "first" else self.second
         if right.status is None:
@@ -111,13 +112,13 @@ class Agreement:
     def compare(
         self, arguments: JsonObject, before: State, first: Outcome | SandboxError | None = None, *, guards: bool = False
     ) -> "Compared":
-        """Makes a call with both.
+        """Makes a call with both behaviours and compares the outcomes.
 
         Args:
-            arguments: The call's.
-            before: The state.
-            first: What the first one made of it, where that is known.
-            guards: Whether only the guards count.
+            arguments: The call's arguments.
+            before: The state before the call.
+            first: The first behaviour's outcome; None: it is run.
+            guards: Whether only the guards are compared.
         """
         guards = guards or self._guards
         one = self._outcome(self._first, arguments, before, guards) if first is None else first
@@ -142,13 +143,13 @@ class Agreement:
     def _difference(
         self, before: State, one: Outcome | SandboxError, two: Outcome | SandboxError, guards: bool
     ) -> tuple[tuple[str, ...], str]:
-        """Its kind and its words; empty where there is none."""
+        """The kind of the difference and the difference as text; both empty: there is none."""
         if isinstance(one, SandboxError) or isinstance(two, SandboxError):
-            told = [_told(outcome) for outcome in (one, two)]
-            return ("crash", told[0][:12], told[1][:12]), f"the first {told[0]}, the second {told[1]}"
+            ends = [_in_words(outcome) for outcome in (one, two)]
+            return ("crash", ends[0][:12], ends[1][:12]), f"the first {ends[0]}, the second {ends[1]}"
         if one.status_code != two.status_code:
             kind = ("status", str(one.status_code), str(two.status_code))
-            return kind, f"the first {_told(one)}, the second {_told(two)}"
+            return kind, f"the first {_in_words(one)}, the second {_in_words(two)}"
         if guards or one.message is not None:
             return (), ""
         found = self._equivalence.unlike(before, _at_instants(one), _at_instants(two))
@@ -156,7 +157,7 @@ class Agreement:
             return (), ""
         words = [
             f"{unlike.place if unlike.place.startswith('response.') else unlike.where} is "
-            f"{short(unlike.expected, 80)} by the first and {short(unlike.actual, 80)} by the second"
+            f"{shown_json(unlike.expected, 80)} by the first and {shown_json(unlike.actual, 80)} by the second"
             for unlike in found[:3]
         ]
         return ("ending", *sorted({unlike.place for unlike in found})), "; ".join(words)
@@ -177,7 +178,7 @@ class Compared(NamedTuple):
     disagreement: Disagreement | None
     """None: they agree."""
     kind: tuple[str, ...]
-    """What sort of disagreement it is."""
+    """The sort of disagreement, such as `status`, 404, 409; empty: they agree."""
 
 
 def disagreements(
@@ -187,27 +188,25 @@ def disagreements(
     state: State,
     *,
     collections: Sequence[Collection] = (),
-    now: str = "2026-01-15T09:00:00Z",
+    now: str = DEFAULT_NOW,
     draws: int = 100,
-    seed: int = 1,
     most: int = 5,
 ) -> list[Disagreement]:
     """The drawn calls on which two independently written behaviours differ, one of each kind first.
 
     Args:
-        first: One behaviour; calls go on from where it leads.
-        second: The other.
-        tool: What both answer for.
+        first: One behaviour; later calls start from the states that it makes.
+        second: The other one.
+        tool: The tool that both are for.
         state: A populated state.
         collections: Its schemas.
         now: The clock.
-        draws: Drawn calls.
-        seed: Equal seeds give equal draws.
-        most: Disagreements that are given at most.
+        draws: How many calls are drawn.
+        most: Most disagreements in the answer.
     """
     agreement = Agreement(first, second, tool, collections=collections, now=now)
     constants = [number for behaviour in (first, second) for number in numbers_in(behaviour)]
-    calls = DrawnCalls(tool, copy_state(state), collections, now=now, draws=draws, seed=seed, constants=constants)
+    calls = DrawnCalls(tool, copy_state(state), collections, now=now, draws=draws, seed=1, constants=constants)
     found: list[tuple[tuple[str, ...], Disagreement]] = []
     for arguments, before in calls:
         compared = agreement.compare(arguments, before)
@@ -233,23 +232,23 @@ def _distinct_first(found: Sequence[tuple[tuple[str, ...], Disagreement]]) -> It
 
 
 def numbers_in(behaviour: Runs | None) -> list[int]:
-    """The numbers that stand in a behaviour's source, where it has one that may run."""
+    """The numbers in a behaviour's source; empty without a source, or with one that may not run."""
     if not isinstance(behaviour, Behaviour) or behaviour.problems:
         return []
     return dialect.numbers_in(behaviour.source)
 
 
 def _answers(behaviour: Runs) -> bool:
-    """Whether it answers calls, beyond deciding errors; a source that may not run is taken to, and crashes."""
+    """Whether a behaviour has an `apply`; one whose source may not run counts as having it, and crashes."""
     return not isinstance(behaviour, Behaviour) or bool(behaviour.problems) or behaviour.has_apply
 
 
-def _told(outcome: Outcome | SandboxError) -> str:
+def _in_words(outcome: Outcome | SandboxError) -> str:
     if isinstance(outcome, SandboxError):
         return f"crashed ({str(outcome)[:120]})"
     if outcome.message is not None:
         return f"answered {outcome.status_code} ({outcome.message[:60]})"
-    return f"succeeded with {short(outcome.data, 80)}" if outcome.data is not None else "succeeded"
+    return f"succeeded with {shown_json(outcome.data, 80)}" if outcome.data is not None else "succeeded"
 
 
 def _at_instants(outcome: Outcome) -> Ending:
@@ -264,7 +263,7 @@ def _in_utc(value: Json) -> Json:
         return {key: _in_utc(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_in_utc(item) for item in value]
-    if isinstance(value, str) and "T" in value and is_date_time(value):
+    if is_date_time(value) and "T" in value:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC).isoformat() if moment.tzinfo else value
     return value

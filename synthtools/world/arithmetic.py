@@ -6,17 +6,17 @@ never for ids, and it must give the value exactly (to the cent where it divides)
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from itertools import combinations, permutations, product
 from typing import NamedTuple
 
 from synthtools.types import Parameter, Response
+from synthtools.types.dates import is_date_time, is_day
 from synthtools.types.record import Json
 from synthtools.world.spoken import SpokenText
 from synthtools.world.spoken_numbers import number_of
-from synthtools.world.validators import is_date_time, is_day
 
 _MOST_GIVEN = 60
 """Most numbers of earlier responses that are combined; beyond, chance hits would outnumber true ones."""
@@ -74,9 +74,9 @@ def derive(
     value: Json,
     parameter: Parameter,
     request: SpokenText,
-    earlier: Sequence[Response] = (),
+    earlier: Sequence[Response],
     *,
-    minor_units: bool = False,
+    minor_units: bool,
 ) -> str | None:
     """How the value of a parameter follows from the request and earlier responses, in words; None where no rule says.
 
@@ -90,7 +90,7 @@ def derive(
     """
     if parameter.references or parameter.enum or parameter.prose or _ID.search(name):
         return None
-    if isinstance(value, str) and (is_day(value) or is_date_time(value)):
+    if is_date_time(value):
         return _moved(value, request, earlier)
     wanted = _number(value)
     if wanted is None or wanted < 0:
@@ -218,7 +218,7 @@ class _Ways:
 
 def _moved(value: str, text: SpokenText, earlier: Sequence[Response]) -> str | None:
     """A day that is some days or weeks from one that the request or an earlier response gives."""
-    day = date.fromisoformat(value[:10])
+    day = datetime.fromisoformat(value).date()
     signs = [sign for sign, words in ((1, _LATER), (-1, _EARLIER)) if re.search(rf"\b(?:{words})\b", text.text)]
     answers = [response.data for response in earlier if response.ok]
     for match in _DISTANCE.finditer(text.text):

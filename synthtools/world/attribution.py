@@ -1,4 +1,4 @@
-"""Whose fault it is that a rollout did not solve its task: what its calls tell of the simulator and of the agent."""
+"""Whose fault it is that a rollout did not solve its task, by its calls: the simulator's or the agent's."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ Calls = Sequence[tuple[ToolCall, Response]]
 
 
 def unanswered(calls: Calls) -> str:
-    """The first call that no tool could answer, in words; empty where all were answered."""
+    """The first call that no tool could answer, as text; empty: none."""
     for call, response in calls:
         if response.answered_by == "simulator_failure":
             return f"{call.name} had no answer: {response.error_message}"
@@ -23,10 +23,10 @@ def unanswered(calls: Calls) -> str:
 
 
 def refused_for_good(task: Task, calls: Calls) -> str:
-    """A needed call that the gate refused and that was never made right after that, in words; empty where none was.
+    """The first call the task needed that the gate refused and the agent never repaired, as text; empty: none.
 
-    A call is needed where a tool of the gold solution succeeded less often than it does there. A call of a tool that
-    does not exist stands for the one that it is written like, or for the gold call whose arguments it has.
+    A call was needed if its tool succeeded less often than in the gold solution. A call of a tool that does not exist
+    counts as one of the gold tool with the same letters, or of the gold call with the same arguments.
     """
     needed = Counter(call.name for call in task.gt_tool_calls)
     done = Counter(call.name for call, response in calls if response.ok)
@@ -42,8 +42,7 @@ def refused_for_good(task: Task, calls: Calls) -> str:
 
 def _meant(task: Task, call: ToolCall) -> str:
     """The tool that a call is meant for."""
-    tools = task.world.tools if task.world is not None else task.tools
-    if any(tool.name == call.name for tool in tools):
+    if task.tool(call.name) is not None:
         return call.name
     for gold in task.gt_tool_calls:
         if _letters(gold.name) == _letters(call.name) or (call.arguments and same(gold.arguments, call.arguments)):

@@ -1,8 +1,8 @@
-"""Behaviours: a tool as code, run only in the sandbox, one feed a call."""
+"""Behaviours: a tool as code. It runs only in the sandbox, every call in a fresh session."""
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
 
 import orjson
@@ -10,15 +10,17 @@ import orjson
 from synthtools.errors import BehaviourRefused, SandboxError, StateError
 from synthtools.types import Collection, Tool
 from synthtools.types.canonical import check_json
+from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world import dialect, sandbox
-from synthtools.world.ids import IdSeries, id_series
+from synthtools.world.ids import id_series
 from synthtools.world.patch import Patch, diff
-from synthtools.world.state import slice_of
+from synthtools.world.state import records_of, slice_of
 
 if TYPE_CHECKING:
     from synthtools.world.agreement import Runs
-    from synthtools.world.certification import Certification, Example
+    from synthtools.world.certification import Certification
+    from synthtools.world.example import Example
 
 _PRELUDE = """
 import json as _st_json
@@ -56,7 +58,7 @@ _st_json.dumps(_st_out)
 
 
 class Outcome(NamedTuple):
-    """What a behaviour made of one call. The state that went in is as it was."""
+    """What a behaviour made of one call; the state that went in is unchanged."""
 
     status_code: int
     """200, or the code of the guard's error."""
@@ -65,11 +67,11 @@ class Outcome(NamedTuple):
     data: Json
     """What `apply` answered; None where it did not run."""
     state: State
-    """The slice of the state afterwards, whatever the guard said."""
+    """The tool's collections after the call, also where the guard refused it."""
     patch: Patch
     """How the state would change; not empty even where the guard refused the call, if the guard changed something."""
     arguments: JsonObject | None = None
-    """What the guard left of the arguments, where it ran alone; None where it did not."""
+    """The arguments as the guard left them, if it ran alone; else None."""
 
 
 class Behaviour:
@@ -84,12 +86,12 @@ class Behaviour:
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
-        """Why the source may not run, one line each, as told to who wrote it; empty where it may."""
-        return tuple(dialect.problems(self.source))
+        """Why the source may not run, one line each, for the model that wrote it; empty: it may."""
+        return _problems(self.source)
 
     @cached_property
     def has_apply(self) -> bool:
-        """Whether the source answers calls, beyond deciding errors."""
+        """Whether the source defines `apply`; without it, it only decides errors."""
         self._check_source()
         return dialect.defines(self.source, "apply")
 
@@ -117,7 +119,7 @@ class Behaviour:
             "args": dict(arguments),
             "state": part,
             "now": now,
-            "ids": {name: list(_series(part[name], name, schemas.get(name))) for name in tool.writes},
+            "ids": {name: list(id_series(name, records_of(part, name), schemas.get(name))) for name in tool.writes},
         }
         rest = _ALONE if guard_only else _APPLY if self.has_apply else ""
         text = sandbox.feed(
@@ -134,7 +136,7 @@ class Behaviour:
         examples: "Sequence[Example | Mapping[str, Json]]" = (),
         *,
         collections: Sequence[Collection] = (),
-        now: str = "2026-01-15T09:00:00Z",
+        now: str = DEFAULT_NOW,
         draws: int = 300,
         seed: int = 0,
         second: "Runs | str | None" = None,
@@ -142,7 +144,7 @@ class Behaviour:
         """Certifies guard and apply by examples and by properties on drawn calls; see `certification`.
 
         An example is an object of `args`, `before`, `status` (200), `response` and `after`. A second behaviour, as an
-        object or a source, must come to the same on every drawn call.
+        object or a source, must give the same outcome on every drawn call.
         Raises: DataError, if an example is malformed.
         """
         from synthtools.world.certification import certify_behaviour
@@ -164,8 +166,10 @@ class Behaviour:
             raise BehaviourRefused("; ".join(self.problems[:5]))
 
 
-def _series(records: Json, name: str, collection: Collection | None) -> IdSeries:
-    return id_series(name, records if isinstance(records, dict) else (), collection)
+@lru_cache(maxsize=1024)
+def _problems(source: str) -> tuple[str, ...]:
+    """Every world makes behaviours anew of the same few sources; looking at one takes as long as five calls of it."""
+    return tuple(dialect.problems(source))
 
 
 def _outcome(text: str, before: State, part: State) -> Outcome:

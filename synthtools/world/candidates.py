@@ -6,17 +6,21 @@ Unlike the boundary-value drawer, which looks for trouble, this one looks for ca
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.environment import Collection
+from synthtools.types.parameter import Parameter
 from synthtools.types.record import Json, JsonObject, Record, State
-from synthtools.types.tool import Parameter, Tool
+from synthtools.types.tool import Tool
 from synthtools.world.gate import tool_gate
 from synthtools.world.patch import pointer
+from synthtools.world.state import records_of
 from synthtools.world.world import World
 
 _ID = re.compile(r"[A-Z]{2,}[A-Z0-9]*-[0-9]+")
+
+_MOST_TRIES = 40
+"""Calls that are tried to find candidates."""
 
 Spares = Mapping[str, Sequence[JsonObject]]
 """By collection: records outside the state, whose values new records may take."""
@@ -47,7 +51,7 @@ class Candidate(Record):
 def realistic_arguments(
     tool: Tool, state: State, collections: Sequence[Collection], spares: Spares, draw: random.Random
 ) -> JsonObject | None:
-    """Arguments of one call, drawn from what is there; None where a required parameter has nothing to draw from.
+    """Arguments of one call, drawn from the state and the spare records; None: a required parameter has no value there.
 
     The values of one spare record go together, so that a new record is coherent.
     """
@@ -83,19 +87,12 @@ def argument_values(name: str, parameter: Parameter, tool: Tool, state: State, s
         return [True, False]
     seen: list[Json] = []
     for collection in dict.fromkeys((*tool.writes, *tool.reads)):
-        rows: Iterable[JsonObject] = (*spares.get(collection, ()), *records_of(state, collection).values())
-        for row in rows:
-            if name in row and row[name] not in seen:
+        for row in (*spares.get(collection, ()), *records_of(state, collection).values()):
+            if isinstance(row, dict) and name in row and row[name] not in seen:
                 seen.append(row[name])
     if not seen and parameter.minimum is not None:
         seen.append(parameter.minimum)
     return seen
-
-
-def records_of(state: State, collection: str) -> dict[str, JsonObject]:
-    """The records of a collection by id; empty where the state has no such map."""
-    records = state.get(collection)
-    return cast("dict[str, JsonObject]", records) if isinstance(records, dict) else {}
 
 
 async def find_candidates(
@@ -107,7 +104,6 @@ async def find_candidates(
     count: int,
     seed: str,
     avoid: Iterable[ToolCall] = (),
-    draws: int = 40,
 ) -> list[Candidate]:
     """Up to `count` different calls that succeed in a fork of the world and change or find something.
 
@@ -119,12 +115,11 @@ async def find_candidates(
         count: Most candidates.
         seed: Draws are a function of this text and the state.
         avoid: Calls not to make again.
-        draws: Most calls that are tried.
     """
     draw = random.Random(seed)
     tried = {str(call) for call in avoid}
     found: list[Candidate] = []
-    for _ in range(draws):
+    for _ in range(_MOST_TRIES):
         arguments = realistic_arguments(tool, world.state, collections, spares, draw)
         if arguments is None:
             continue
@@ -146,7 +141,7 @@ async def find_candidates(
 
 
 def facts(tool: Tool, call: ToolCall, response: Response) -> list[Fact]:
-    """Single values in a response that its call does not give already; of a list, only where it has one record."""
+    """Single values in a response that are not among the call's arguments; inside a list, only if it has one record."""
     data = response.data
     if not isinstance(data, dict):
         return []
@@ -168,12 +163,12 @@ def facts(tool: Tool, call: ToolCall, response: Response) -> list[Fact]:
 
 
 def strangers(request: str, calls: Sequence[ToolCall], state: State, spares: Spares) -> list[str]:
-    """Texts of records that a request mentions although its calls are not about them: a false premise, mostly.
+    """Texts of records that a request mentions although its calls are not about these records: mostly a false premise.
 
-    What a call passes, and what stands in a record whose id it passes, may be mentioned.
+    A text may be mentioned if a call passes it, or if it stands in a record whose id a call passes.
     """
     passed = {str(value) for call in calls for value in call.arguments.values()}
-    rows = [(key, row) for name in state for key, row in records_of(state, name).items()]
+    rows = [(key, row) for name in state for key, row in records_of(state, name).items() if isinstance(row, dict)]
     rows += [("", row) for kept in spares.values() for row in kept]
     allowed = passed | {str(value) for key, row in rows if key in passed for value in row.values()}
     texts = {
@@ -188,7 +183,7 @@ def strangers(request: str, calls: Sequence[ToolCall], state: State, spares: Spa
 
 
 def _is_fact(value: Json, shape: Parameter | None, given: Sequence[str]) -> bool:
-    """Whether a value is told on purpose or not at all: texts and larger numbers, never prose, ids or what is given."""
+    """Whether a value is worth asking for: a short text or a larger number, neither prose nor an id nor in `given`."""
     if (shape is not None and (shape.prose or shape.references)) or isinstance(value, bool) or str(value) in given:
         return False
     if isinstance(value, str):

@@ -16,6 +16,7 @@ from synthtools.world.naturalness import problems as naturalness_problems
 from synthtools.world.patch import same
 from synthtools.world.policy import check_policy
 from synthtools.world.replay import fingerprint, fingerprints_elsewhere, is_coded, open_world
+from synthtools.world.replayer import REPLAYER
 from synthtools.world.spoken import SpokenText
 from synthtools.world.targets import ambiguous_targets
 from synthtools.world.transitions import Transitions
@@ -39,7 +40,7 @@ def certify(
     paraphrased: Paraphrased = (),
     transitions: Transitions | None = None,
 ) -> Certificate:
-    """Certifies a task: see `certify_many`, which replays many tasks in one process.
+    """Certifies a task; the process that replays it serves the later ones too.
 
     Args:
         task: The task with its world; without one, only what its gold calls and its request show is checked.
@@ -49,7 +50,9 @@ def certify(
         transitions: Recorded calls of LLM-served tools; None: those of the task's gold solution.
     """
     found = _Certifier(task, expected_answer, paraphrased, transitions).certify(second_solution)
-    return _with_replays([task], [found])[0]
+    if found.grade == "refused" or task.world is None:
+        return found
+    return _with_replay(found, fingerprint(task), REPLAYER.fingerprint(task))
 
 
 def certify_many(tasks: Iterable[Task]) -> list[Certificate]:
@@ -161,7 +164,7 @@ class _Certifier:
         self._add("unambiguous", "; ".join(ambiguous_targets(self._task, self._request, responses, self._paraphrased)))
 
     def _leak(self, trials: Trials) -> str:
-        """The ids that the solution creates and the values that the answer must find, where the request gives them.
+        """The ids that the solution creates and the values that the answer must find, if the request gives them away.
 
         Ids that the caller chooses are said on purpose, and a bare number is no id where it was said as something else.
         """
@@ -192,7 +195,7 @@ class _Certifier:
         return verdict.explanation
 
     def _add(self, name: str, problem: str, remark: str = "") -> None:
-        """A check, which holds where nothing speaks against it."""
+        """Adds a check, which is passed if `problem` is empty."""
         detail = (problem or remark)[:_MOST_DETAIL]
         self._checks.append(CertificateCheck(name=name, passed=not problem, detail=detail))
 
@@ -210,7 +213,7 @@ class _Certifier:
 
 
 def staleness(task: Task) -> list[str]:
-    """What a task's certificate was made with that is no longer so, one line each; empty where it is fresh.
+    """What has changed since a task's certificate was made, one line each; empty: it is fresh.
 
     A fresh certificate proves what it says; a stale one should be made again (`certify`).
     """
@@ -254,7 +257,7 @@ def _brief(version: str | None) -> str:
 
 
 def _with_replays(tasks: Sequence[Task], certificates: Sequence[Certificate]) -> list[Certificate]:
-    """The certificates with the check `replays`: a fresh process with another hash seed gets the same, bit by bit."""
+    """The certificates with the check `replays`, where one process replays all tasks."""
     passed = [
         index
         for index, (task, found) in enumerate(zip(tasks, certificates, strict=True))
@@ -268,6 +271,7 @@ def _with_replays(tasks: Sequence[Task], certificates: Sequence[Certificate]) ->
 
 
 def _with_replay(certificate: Certificate, here: str, elsewhere: str) -> Certificate:
+    """The certificate with the check `replays`: a process with another hash seed gets the same, bit by bit."""
     same_there = here == elsewhere
     check = CertificateCheck(
         name="replays", passed=same_there, detail="" if same_there else f"a fresh process got {elsewhere[:200]}"
@@ -277,7 +281,7 @@ def _with_replay(certificate: Certificate, here: str, elsewhere: str) -> Certifi
 
 
 def _is_telling(value: Json) -> bool:
-    """Whether a value stands in a text only on purpose: no boolean, no small number."""
+    """Whether a value hardly stands in a text by chance: no boolean, no small number, no very short text."""
     if value is None or isinstance(value, bool):
         return False
     if isinstance(value, int | float):
@@ -288,7 +292,7 @@ def _is_telling(value: Json) -> bool:
 
 
 def _pass_of(verdict: Verdict) -> str:
-    """What is wrong where doing nothing does not fail."""
+    """The problem if an empty rollout is not clearly unsolved; else empty."""
     if verdict.passed:
         return "doing nothing passes"
     return "only a judge could tell that doing nothing fails" if verdict.cause == "judge" else ""

@@ -21,10 +21,10 @@ from synthtools.world.subject import DrawnRun, Subject
 __all__ = ["Certification", "Example", "PropertyFailure", "certify_behaviour"]
 
 _MOST_FAILURES = 3
-"""Failed checks of one function after which it is not tried further."""
+"""Failed checks of guard or apply after which that function is tried no further."""
 
 _LIMITS = ("TimeoutError", "MemoryError", "OutputLimit")
-"""Ends of a call after which each further try would take as long."""
+"""Texts of errors after which each further try would take as long."""
 
 
 class Certification(Record):
@@ -53,26 +53,26 @@ def certify_behaviour(
     behaviour: Behaviour,
     tool: Tool,
     state: State,
-    examples: Sequence[Example | Mapping[str, Json]] = (),
+    examples: Sequence[Example | Mapping[str, Json]],
     *,
-    collections: Sequence[Collection] = (),
-    now: str = "2026-01-15T09:00:00Z",
-    draws: int = 300,
-    seed: int = 0,
-    second: Runs | str | None = None,
+    collections: Sequence[Collection],
+    now: str,
+    draws: int,
+    seed: int,
+    second: Runs | str | None,
 ) -> Certification:
-    """Certifies a behaviour for a tool.
+    """Certifies a behaviour for a tool; `Behaviour.certify` has the defaults.
 
     Args:
         behaviour: The source.
-        tool: What it must answer for; its `reads` and `writes` are what it is given.
-        state: A populated state: draws take values from it and run on it and on what calls make of it.
+        tool: The tool that it must answer for; it sees the collections in the tool's `reads` and `writes`.
+        state: A populated state: arguments are drawn from it, and calls run on it and on what earlier calls made of it.
         examples: Worked calls that must come out exactly, as records or as objects of the same keys.
         collections: Schemas and references that the state keeps.
         now: The clock.
         draws: Drawn calls.
         seed: Equal seeds give equal draws.
-        second: Another behaviour of the tool, or its source, that must come to the same on every drawn call.
+        second: Another behaviour of the tool, or its source, that must give the same outcome on every drawn call.
 
     Raises:
         DataError: An example lacks a key, or has one that it should not.
@@ -148,7 +148,7 @@ class _Certifier:
             self._failures.append(failure)
 
     def _worked(self, examples: Sequence[Example]) -> list[tuple[JsonObject, State]]:
-        """The calls of the examples, where what they do not say of the state can be filled up from the given one."""
+        """The examples' calls, each on its state filled up from the given one; left out if that breaks the schemas."""
         subject = self._subject
         calls = [
             (example.arguments(subject.tool), {**subject.state, **copy_state(example.before)}) for example in examples
@@ -202,7 +202,7 @@ class _Certifier:
         return DrawnRun(arguments, before, outcome, whole=False)
 
     def _check_runs(self, runs: Sequence[DrawnRun], seed: int) -> None:
-        """What shows only across calls; a guard is looked at whatever became of apply."""
+        """Checks what shows only across calls; the guard is checked also where apply has failed."""
         subject = self._subject
         if not self._guard_stands:
             return

@@ -7,6 +7,7 @@ import orjson
 
 from synthtools.types import Collection, VerifyPolicy
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.shortened import shown_json
 from synthtools.types.verdict import FieldRule
 from synthtools.world.pairing import Created, Side, created, pairings, rename_within
 from synthtools.world.patch import pointer, same
@@ -74,7 +75,7 @@ class Comparison:
         self._left_out = frozenset((*prose, *clock_fields))
 
     def differences(self, initial: State, expected: State, actual: State) -> list[Difference]:
-        """Where `actual` differs from `expected`, the ids created since `initial` renamed as fits best."""
+        """Where `actual` differs from `expected`; ids created since `initial` are renamed so that least differs."""
         return self._best(initial, expected, actual)[0]
 
     def renaming(self, initial: State, expected: State, actual: State) -> dict[str, str]:
@@ -199,10 +200,9 @@ def _same_set(left: Json, right: Json) -> bool:
 
 
 def _weight(differences: Sequence[Difference]) -> tuple[int, int]:
-    """How far a state is off: what no judge can excuse counts first."""
+    """How far a state is off: the differences that no judge can excuse, then all."""
     return sum(not difference.judged for difference in differences), len(differences)
 
 
 def _shown(value: Json) -> str:
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 3] + "..."
+    return shown_json(value, _MOST_SHOWN)

@@ -1,4 +1,4 @@
-"""Tools designed over collections: what a tool does, declared, so that code can tell what a right answer is.
+"""Designs of tools over collections: declarations of what a tool does, so that code knows every right answer.
 
 A model chooses a tool's action, its parameters and its rule from what the collections offer; code derives the typed
 tool, and the exact outcome of every call. The behaviour, which a model writes as code, is held against that outcome.
@@ -10,8 +10,9 @@ from typing import Literal, cast
 from synthtools.errors import DataError
 from synthtools.types.call import Change
 from synthtools.types.environment import Collection
+from synthtools.types.parameter import Parameter
 from synthtools.types.record import Json, JsonObject, Record, State
-from synthtools.types.tool import DocumentedError, Parameter, Tool
+from synthtools.types.tool import DocumentedError, Tool
 from synthtools.world.ids import next_id
 
 Action = Literal["create", "update", "mark", "delete", "get", "find"]
@@ -67,7 +68,7 @@ def by_name(collections: Sequence[Collection]) -> dict[str, Collection]:
 
 
 def initial_value(field: Parameter) -> Json:
-    """The value a new record's field starts with, where no parameter gives it."""
+    """The value that a new record's field starts with if no parameter gives it."""
     if field.enum:
         return field.enum[0]
     return False

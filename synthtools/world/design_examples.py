@@ -1,15 +1,14 @@
 """Worked examples of a designed tool: calls with the exact outcome that code derives from the design."""
 
 import random
-from typing import cast
 
 from synthtools.types.environment import EnvSpec
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.types.tool import Tool
-from synthtools.world.candidates import realistic_arguments, records_of
-from synthtools.world.certification import Example
+from synthtools.world.candidates import realistic_arguments
 from synthtools.world.design import Rule, ToolDesign, by_name, id_parameter, outcome, takes_record
-from synthtools.world.state import apply_changes
+from synthtools.world.example import Example
+from synthtools.world.state import apply_changes, records_of
 
 UNKNOWN = "ZZZ-99"
 """An id that no record has."""
@@ -50,10 +49,9 @@ def _with_rule(design: ToolDesign, rule: Rule, env: EnvSpec, arguments: JsonObje
         links = [name for name, field in collection.fields.items() if field.references == rule.collection]
         target = next((arguments[name] for name in links if name in arguments), None)
     records = records_of(env.initial_state, rule.collection)
-    if not isinstance(target, str) or target not in records:
+    if not isinstance(target, str) or not isinstance(record := records.get(target), dict):
         return env.initial_state
     options = by_name(env.collections)[rule.collection].fields[rule.field].enum or ()
     other: Json = next((option for option in options if option != rule.value), rule.value)
-    record: JsonObject = {**records[target], rule.field: rule.value if holds else other}
-    changed = cast("JsonObject", {**records, target: record})
-    return {**env.initial_state, rule.collection: changed}
+    changed: JsonObject = {**record, rule.field: rule.value if holds else other}
+    return {**env.initial_state, rule.collection: {**records, target: changed}}

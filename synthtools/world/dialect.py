@@ -1,8 +1,8 @@
-"""The dialect of behaviours: what their source may contain, looked at before it ever runs.
+"""The dialect of behaviours: what their source may contain, checked before it ever runs.
 
-The sandbox contains what is dangerous. This look refuses what would make answers depend on anything but the arguments,
-the state and the clock that is passed in, and what the sandbox's interpreter does not know, each with the line and with
-what to write instead: the reader is the model that wrote the code.
+The sandbox contains what is dangerous. This check refuses what would make answers depend on anything but the arguments,
+the state and the clock, and what the sandbox's interpreter does not know. Every problem names its line and what to
+write instead: the reader is the model that wrote the code.
 """
 
 import ast
@@ -233,7 +233,7 @@ def numbers_in(source: str) -> list[int]:
 
 
 def _bound(node: ast.AST) -> tuple[str, ...]:
-    """The names that a node gives a meaning to."""
+    """The names that a node binds."""
     match node:
         case ast.Name(id=name, ctx=ast.Store()):
             return (name,)

@@ -4,7 +4,7 @@ Equal inputs give equal draws in every process: the only source of chance is a `
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from math import inf
@@ -12,10 +12,11 @@ from typing import NamedTuple, TypeVar
 
 from synthtools.types import Collection, Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
-from synthtools.types.dates import is_date_time, is_day
+from synthtools.types.dates import is_date_time, is_day, iso_text
+from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import check, fill
-from synthtools.world.held import Held, akin, collection_of, held_values, singular, words_of
+from synthtools.world.held import Held, akin, collection_of, held_values, singular, telling_words
 from synthtools.world.ids import id_series
 from synthtools.world.pattern import draw_matching
 from synthtools.world.validators import compile_schema
@@ -24,20 +25,19 @@ _TEXTS = ("alpha", "Blue Lake", "Sam Carter", "second try", "north wing", "R2")
 _TRIES = 8
 _DAY = Parameter(type="string", format="date")
 _DAY_WORDS = frozenset({"date", "day", "since", "until", "start", "end", "when", "due", "deadline"})
-_DEFAULT_NOW = "2026-01-15T09:00:00Z"
 
 _Scalar = TypeVar("_Scalar", str, int | float)
 
 
 class _Chances(NamedTuple):
-    """How often a draw leaves the usual."""
+    """Probabilities of the unusual in a draw."""
 
     unknown_id: float
     boundary: float
     optional: float
     anchor: float
     elsewhere: float
-    """How often a value of a parameter whose name no field has comes from any field or id of the tool's collections."""
+    """For a parameter that no field is named like: of a value from any field or id of the tool's collections."""
 
 
 _PROBE = _Chances(unknown_id=0.2, boundary=0.4, optional=0.5, anchor=0.6, elsewhere=0.6)
@@ -52,7 +52,7 @@ def draw_arguments(
     seed: int = 0,
     n: int = 300,
     *,
-    now: str = _DEFAULT_NOW,
+    now: str = DEFAULT_NOW,
 ) -> list[JsonObject]:
     """Up to `n` argument sets that pass the tool's gate, defaults filled; fewer where the drawer finds none.
 
@@ -73,19 +73,16 @@ def draw_valid_call(
     state: State,
     collections: Sequence[Collection] = (),
     seed: int = 0,
-    *,
-    pool: Mapping[str, Sequence[Json]] | None = None,
 ) -> ToolCall | None:
-    """A call that is likely to succeed, with values that stand in the state or the pool; None where none passes.
+    """A call that is likely to succeed, with values that stand in the state; None where none passes.
 
     Args:
         tool: The tool to call.
         state: Where values come from.
         collections: Its schemas: which fields are references.
         seed: Equal seeds give equal calls.
-        pool: Values from elsewhere by name, for example from earlier responses; preferred where they fit.
     """
-    return Drawer(tool, state, collections, f"call:{seed}", pool).call(_VALID)
+    return Drawer(tool, state, collections, f"call:{seed}").call(_VALID)
 
 
 def draw_other_values(
@@ -114,17 +111,15 @@ class Drawer:
         state: State,
         collections: Sequence[Collection],
         seed: str,
-        pool: Mapping[str, Sequence[Json]] | None = None,
         *,
-        now: str = _DEFAULT_NOW,
+        now: str = DEFAULT_NOW,
     ) -> None:
         self._tool = tool
         self._rng = random.Random(f"{tool.name}:{seed}")
         self._state = state
         self._records = {name: records for name, records in state.items() if isinstance(records, dict)}
         self._schemas = {collection.name: collection for collection in collections}
-        self._pool = pool or {}
-        self._now = now if is_day(now) or is_date_time(now) else _DEFAULT_NOW
+        self._now = now if is_date_time(now) else DEFAULT_NOW
         self._anchor: JsonObject = {}
         self._named: list[Json] = []
         self._bags: dict[str, list[Json]] = {}
@@ -163,9 +158,6 @@ class Drawer:
 
     def _candidate(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
         rng = self._rng
-        pooled = self._pool.get(name)
-        if pooled and rng.random() < 0.6:
-            return rng.choice(pooled)
         if parameter.enum:
             return self._from_bag(name, parameter.enum)
         if name in self._anchor and rng.random() < chances.anchor:
@@ -199,7 +191,7 @@ class Drawer:
         return self._targets[name]
 
     def _referred(self, name: str) -> str | None:
-        """The collection of which each value that fields of a parameter's name have is an id."""
+        """The collection whose ids are the values of all fields named like a parameter."""
         known = self._known(name)
         for collection in (*self._tool.reads, *self._tool.writes):
             records = self._records.get(collection, {})
@@ -290,7 +282,7 @@ class Drawer:
         if parameter.format:
             dates = _dates(value for held in self._held for value in held.values)
             return self._draw_date(parameter, dates, chances) if dates else None
-        if rng.random() < (0.5 if words_of(name) & _DAY_WORDS else 0.1):
+        if rng.random() < (0.5 if telling_words(name) & _DAY_WORDS else 0.1):
             return self._draw_date(_DAY, [self._now[:10]], chances)
         texts = self._chosen(
             name, [(held, [value for value in held.values if isinstance(value, str)]) for held in self._held]
@@ -375,9 +367,7 @@ class Drawer:
             dates = [*_dates(self._named), self._now]
         base = self._rng.choice(dates)
         moved = datetime.fromisoformat(base) + timedelta(days=self._rng.choice((-30, -1, 0, 1, 2, 7, 30)))
-        if parameter.format == "date" or is_day(base):
-            return moved.date().isoformat()
-        return moved.isoformat().replace("+00:00", "Z")
+        return iso_text(moved, day_only=parameter.format == "date" or is_day(base))
 
 
 def _numbers(values: Iterable[Json], parameter: Parameter) -> list[int | float]:
@@ -397,4 +387,4 @@ def _whole_numbers(values: Iterable[Json], parameter: Parameter) -> list[int | f
 
 
 def _dates(values: Iterable[Json]) -> list[str]:
-    return [value for value in values if isinstance(value, str) and (is_day(value) or is_date_time(value))]
+    return [value for value in values if is_date_time(value)]

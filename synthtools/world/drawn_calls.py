@@ -7,7 +7,7 @@ from synthtools.types import Collection, Tool
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.draw import draw_arguments
 from synthtools.world.edges import edge_arguments
-from synthtools.world.state import in_order
+from synthtools.world.state import in_order, records_of
 
 _CHAIN = 16
 """Draws after which a chain of calls starts anew from the given state."""
@@ -24,19 +24,19 @@ _MOST_EDGES = 10
 
 
 class DrawnCalls:
-    """Calls by a seed: on the given state, on what calls before them made of it, and on states without records.
+    """Seeded calls: on the given state, on what calls before them made of it, and on states without records.
 
     Worked calls come first. Of the drawn ones every second goes on from where the last one of its chain led, and every
     tenth meets empty collections. Then some successful calls are made once more with an argument on the edge of what
-    their records hold, and some that changed the state several times in a row. Whoever makes the calls tells after each
-    where it led (`led_to`); a call without a word is taken to have failed.
+    their records hold, and some that changed the state several times in a row. Whoever makes the calls must pass the
+    state after each to `led_to`; a call after which that was not done counts as failed.
 
     Args:
         tool: The tool.
         state: A populated state.
         collections: Its schemas.
         now: The clock.
-        draws: Drawn calls, those that follow from them apart.
+        draws: How many calls are drawn; the varied and repeated ones come on top.
         seed: Equal seeds give equal draws.
         constants: Numbers that the tool's code compares with.
         worked: Calls that are known, with the states that they are made in.
@@ -98,7 +98,7 @@ class DrawnCalls:
                 start = after
 
     def led_to(self, state: State, *, refused: bool) -> None:
-        """Tells where the last call led: the very state that it was given, or another one."""
+        """Takes the state after the last call: the same object as before, if the call changed nothing."""
         self._led.append(state)
         self._refused = refused
 
@@ -137,19 +137,12 @@ def _emptied(records: Json) -> Json:
 
 def _refers(state: State, name: str, target: str) -> bool:
     """Whether a record of one collection holds an id of another one's."""
-    ids = state[target]
-    if not isinstance(ids, dict):
-        return False
-    return any(_holds(value, ids) for value in _values(state[name]))
+    ids = records_of(state, target)
+    records = [record for record in records_of(state, name).values() if isinstance(record, dict)]
+    return any(_holds(value, ids) for record in records for value in record.values())
 
 
 def _holds(value: Json, ids: JsonObject) -> bool:
     if isinstance(value, list):
         return any(_holds(item, ids) for item in value)
     return isinstance(value, str) and value in ids
-
-
-def _values(records: Json) -> Iterator[Json]:
-    for record in records.values() if isinstance(records, dict) else ():
-        if isinstance(record, dict):
-            yield from record.values()

@@ -1,8 +1,8 @@
 """Near-duplicates by words: texts that say almost the same, found by MinHash and decided by exact similarity.
 
 A text's first line says what it is (a tool's name and parameters, a scenario's title and kinds of records), the lines
-after it describe it. Two texts are alike where both are: tools whose descriptions share their phrases and whose names
-do not do different things, and so do worlds told in the same sentence about other records.
+after it describe it. Two texts are alike only where both parts are: tools with other names may share the phrases of
+their descriptions and do different things, and scenarios about other records may be told in the same sentences.
 """
 
 import importlib
@@ -24,7 +24,7 @@ _FILLERS = {
 """Words that come and go without a change of meaning."""
 
 _ROWS = {3: 0.5, 2: 0.25, 1: 0.0}
-"""Hash values that must agree for two texts to meet in a band of the index, by the least threshold that is for."""
+"""Hash values in a band of the index, with the least threshold for it; two texts meet where a band of theirs agrees."""
 _MISSED = 0.001
 """Share of the pairs right at the threshold that the index may overlook."""
 _ESTIMATE = 0.2
@@ -34,7 +34,7 @@ _SEED = 20
 
 
 class Near(NamedTuple):
-    """A text that is alike, and how much."""
+    """The key of a text that is alike, and how much it is."""
 
     key: str
     similarity: float
@@ -102,6 +102,8 @@ class NearDuplicates:
         self._hashes: list[_Hashed] = []
         self._keys: list[list[str]] = []
         self._numbers: dict[str, int] = {}
+        self._latest: tuple[str, _Hashed] | None = None
+        """The text that was hashed last: what is looked for is often added next."""
 
     def add(self, key: str, text: str) -> None:
         """Adds a text under a key. Exact duplicates of each other take the room of one."""
@@ -124,34 +126,36 @@ class NearDuplicates:
         """Every text that is alike."""
         plain = normalised(text)
         hashed = self._hashed(plain)
-        found: list[tuple[float, int]] = []
-        for number in sorted({*self._index.query(hashed), *self._equal(plain)}):
-            if hashed.jaccard(self._hashes[number]) >= self._threshold - _ESTIMATE:
-                alike = _similarity(plain, self._texts[number], self._threshold)
-                if alike >= self._threshold:
-                    found.append((-alike, number))
-        return [Near(key, -alike) for alike, number in sorted(found) for key in self._keys[number]]
+        estimate, hashes, least = hashed.jaccard, self._hashes, self._threshold - _ESTIMATE
+        candidates = {*self._index.query(hashed), *self._equal(plain)}  # often hundreds: this line is hot
+        near = [number for number in candidates if estimate(hashes[number]) >= least]
+        alike = [(_similarity(plain, self._texts[number], self._threshold), number) for number in near]
+        found = sorted((-similarity, number) for similarity, number in alike if similarity >= self._threshold)
+        return [Near(key, -opposite) for opposite, number in found for key in self._keys[number]]
 
     def _equal(self, plain: str) -> tuple[int, ...]:
         number = self._numbers.get(plain)
         return () if number is None else (number,)
 
     def _hashed(self, plain: str) -> _Hashed:
-        return self._hash([list(_shingles(_head(plain)))], num_perm=self._permutations, seed=_SEED)[0]
+        if self._latest is None or self._latest[0] != plain:
+            shingles = list(_shingles(_head(plain)))
+            self._latest = (plain, self._hash([shingles], num_perm=self._permutations, seed=_SEED)[0])
+        return self._latest[1]
 
 
 def told_apart(scenarios: Sequence[Scenario], earlier: Sequence[Scenario], threshold: float) -> tuple[Scenario, ...]:
-    """The scenarios; those alike to one of `earlier`, or to one before them, say which they repeat."""
+    """The scenarios; one that is like one of `earlier`, or like one before it, names that one in `repeats`."""
     known = NearDuplicates(threshold)
     for scenario in earlier:
         known.add(_named(scenario), scenario_text(scenario))
-    told: list[Scenario] = []
+    marked: list[Scenario] = []
     for scenario in scenarios:
         near = known.find(scenario_text(scenario))
         if near is None:
             known.add(_named(scenario), scenario_text(scenario))
-        told.append(scenario if near is None else scenario.model_copy(update={"repeats": near.key}))
-    return tuple(told)
+        marked.append(scenario if near is None else scenario.model_copy(update={"repeats": near.key}))
+    return tuple(marked)
 
 
 class EarlierTools:
@@ -162,9 +166,10 @@ class EarlierTools:
         self._known = NearDuplicates(threshold)
 
     def add(self, env: EnvSpec) -> Mapping[str, str]:
-        """Adds an environment, which comes after those added before.
+        """Adds the next environment of the field.
 
-        Returns: by tool that repeats an earlier one: which one, in words. Such a tool does not stand for others.
+        Returns: the tools that repeat an earlier one, each with that one in words. These are not remembered as tools
+            that later ones may repeat.
         """
         found = {tool.name: self._known.find(tool_text(tool)) for tool in env.tools}
         for tool in env.tools:

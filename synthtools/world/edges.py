@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from synthtools.types import Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
-from synthtools.types.dates import is_date_time, is_day
+from synthtools.types.dates import is_date_time, is_day, iso_text
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import check, fill
 
 
 def edge_arguments(
-    tool: Tool, arguments: JsonObject, state: State, *, now: str, constants: Sequence[Json] = ()
+    tool: Tool, arguments: JsonObject, state: State, *, now: str, constants: Sequence[Json]
 ) -> Iterator[JsonObject]:
     """Argument sets that pass the gate and differ from the given ones in one number or date, or in the case of one id.
 
@@ -63,9 +63,7 @@ def _near(parameter: Parameter, values: Sequence[Json]) -> Iterator[Json]:
         if isinstance(value, int | float) and parameter.type in ("integer", "number"):
             for step in (0, 1, -1):
                 yield parameter.normalise(value + step)
-        elif isinstance(value, str) and parameter.format and (is_day(value) or is_date_time(value)):
+        elif parameter.format and is_date_time(value):
             day = datetime.fromisoformat(value)
             for step in (0, 1, -1):
-                moved = day + timedelta(days=step)
-                whole = parameter.format == "date" or is_day(value)
-                yield moved.date().isoformat() if whole else moved.isoformat().replace("+00:00", "Z")
+                yield iso_text(day + timedelta(days=step), day_only=parameter.format == "date" or is_day(value))

@@ -13,7 +13,7 @@ from synthtools.world.patch import pointer_steps, same
 
 
 class Ending(NamedTuple):
-    """Where a call led."""
+    """The answer to a call, and the state after it."""
 
     data: Json
     """What it answered; None for a refused one."""
@@ -51,7 +51,7 @@ class Equivalence:
         self._comparison = Comparison(VerifyPolicy(), collections)
 
     def compared(self, data: Json) -> Json:
-        """What is compared of an answer."""
+        """An answer as it is compared: without prose, its numbers in the types that the tool declares."""
         return _without_prose(self._output, self._output.normalise(data))
 
     def unlike(self, before: State, expected: Ending, actual: Ending, *, any_order: bool = False) -> list[Unlike]:
@@ -62,7 +62,7 @@ class Equivalence:
             expected: One ending.
             actual: The other.
             any_order: Whether arrays in answers are compared without their order, and numbers to nine digits: a sum of
-                floats hangs on the order of its terms.
+                floats depends on the order of its terms.
         """
         left, right = self._normalised(expected.state), self._normalised(actual.state)
         if any_order:

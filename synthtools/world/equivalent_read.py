@@ -1,16 +1,15 @@
-"""Whether a reading call found what the gold one finds, though it is written in another way."""
+"""Whether a reading call with other arguments than the gold one found what that one finds."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from synthtools.types import AnswerValue, Parameter, Tool
-from synthtools.types.dates import is_date_time, is_day
+from synthtools.types.dates import is_date_time
+from synthtools.types.names import words_of
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.comparison import close
 from synthtools.world.patch import resolve, same
-
-_WORD = re.compile(r"[^\W_]+")
+from synthtools.world.state import records_of
 
 
 class GoldRead(NamedTuple):
@@ -22,7 +21,7 @@ class GoldRead(NamedTuple):
     data: Json
     """What it answers; None: not known."""
     wanted: Sequence[AnswerValue]
-    """The values of the expected answer that stand there."""
+    """The values of the expected answer that stand in `data`."""
     state: State
     """Where the task starts."""
 
@@ -48,16 +47,14 @@ class GoldRead(NamedTuple):
     def _may_differ(self, parameter: Parameter, gold: Json, given: Json) -> bool:
         if parameter.type in ("integer", "number"):
             return not parameter.required
-        if parameter.type != "string" or parameter.enum or parameter.references or parameter.format:
+        if not (parameter.is_free_text and isinstance(gold, str) and isinstance(given, str)):
             return False
-        if not (isinstance(gold, str) and isinstance(given, str)):
+        if any(is_date_time(text) or self._is_id(text) for text in (gold, given)):
             return False
-        if any(is_day(text) or is_date_time(text) or self._is_id(text) for text in (gold, given)):
-            return False
-        return not {*_WORD.findall(gold.casefold())}.isdisjoint(_WORD.findall(given.casefold()))
+        return not set(words_of(gold)).isdisjoint(words_of(given))
 
     def _is_id(self, text: str) -> bool:
-        return any(isinstance(records, dict) and text in records for records in self.state.values())
+        return any(text in records_of(self.state, name) for name in self.state)
 
 
 def _holds(data: Json, value: AnswerValue) -> bool:

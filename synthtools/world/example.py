@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from synthtools.types import Tool, ToolCall
 from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.types.shortened import shown_json
 from synthtools.world.behaviour import Outcome
-from synthtools.world.comparison import rename_within
 from synthtools.world.equivalence import Ending
 from synthtools.world.gate import fill
-from synthtools.world.property_failure import Failed, Part, excerpt, short
+from synthtools.world.pairing import rename_within
+from synthtools.world.property_failure import Failed, Part, excerpt
 from synthtools.world.state import copy_state, slice_of
 from synthtools.world.subject import Subject
 
@@ -34,7 +35,7 @@ class Example(Record):
 
 
 def check_example(subject: Subject, example: Example, *, guard_only: bool = False) -> None:
-    """Whether an example comes out as it should, or the guard alone. Raises: Failed (`example`, `no_crash`)."""
+    """Checks that an example comes out as it says, or its guard alone. Raises: Failed (`example`, `no_crash`)."""
     before = copy_state(example.before)
     arguments = example.arguments(subject.tool)
     outcome = subject.run_well(arguments, before, guard_only=guard_only)
@@ -62,14 +63,12 @@ def _check_ending(subject: Subject, example: Example, before: State, outcome: Ou
         return
     part: Part = "guard" if refused else "apply"
     if found[0].place.startswith("response."):
-        compared = subject.equivalence.compared
-        message = (
-            f"apply returned {short(compared(outcome.data), 110)}; expected {short(compared(example.response), 110)}"
-        )
+        came, wanted = subject.equivalence.compared(outcome.data), subject.equivalence.compared(example.response)
+        message = f"apply returned {shown_json(came, 110)}; expected {shown_json(wanted, 110)}"
     else:
         path = found[0].where
         left, wanted = excerpt(outcome.state, path), excerpt(expected, path)
-        message = f"{part} left state{path} = {short(left, 90)}; expected {short(wanted, 90)}"
+        message = f"{part} left state{path} = {shown_json(left, 90)}; expected {shown_json(wanted, 90)}"
     raise Failed(part, "example", message, example.args)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-
 from synthtools.errors import FailureCause
 from synthtools.types import ToolCall, VerdictCheck
 from synthtools.types.record import Json
+from synthtools.types.shortened import shortened, shown_json
 from synthtools.world.comparison import Difference
 from synthtools.world.patch import pointer_steps
 
@@ -72,7 +71,7 @@ def _field_lines(difference: Difference) -> list[str]:
 
 def listed(calls: Iterable[ToolCall]) -> str:
     """Calls in a line."""
-    return _cut([_shortened(str(call)) for call in calls])
+    return _cut([shortened(str(call), _MOST_VALUE) for call in calls])
 
 
 def listed_values(values: Iterable[Json]) -> str:
@@ -86,8 +85,4 @@ def _cut(texts: list[str]) -> str:
 
 
 def _value(value: Json) -> str:
-    return _shortened(orjson.dumps(value).decode())
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MOST_VALUE else text[: _MOST_VALUE - 3] + "..."
+    return shown_json(value, _MOST_VALUE)

@@ -94,7 +94,7 @@ class ToolGate:
     def _value_problem(self, path: list[str | int], keyword: str) -> _Problem:
         name, parameter = _innermost(self._parameters, path)
         if keyword == "type":
-            # An item of the wrong type is told as the array's type: `array of integer`.
+            # An item of the wrong type is reported with its array's type: `array of integer`.
             return _TYPE, self._position(path), name, _type_message(name, parameter)
         item = _descend(parameter, path)
         return _VALUE, self._position(path), name, _value_message(name, parameter, constraint(item, keyword))

@@ -1,24 +1,23 @@
-"""What the gold calls of a task do, found out when it is asked for: their responses, and the ids that they choose."""
+"""What the gold calls of a task do, computed when first needed: their responses, and the new ids they choose."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from synthtools.errors import ReplayError
 from synthtools.types import Response, Task, ToolCall
+from synthtools.types.names import words_of
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.gate import fill
 from synthtools.world.ids import next_id
 from synthtools.world.pairing import created
 from synthtools.world.replay import open_world
+from synthtools.world.state import records_of
 from synthtools.world.transitions import Transitions
 from synthtools.world.world import World
 
-_WORD = re.compile(r"[^\W_]+")
-
 
 class GoldRun:
-    """The gold calls of a task, made again at most once, and only where what they do makes a difference.
+    """The gold calls of a task, made again at most once, and only when something asks what they do.
 
     Args:
         task: The task.
@@ -72,7 +71,7 @@ class GoldRun:
         arguments: list[str] = []
         for call, before, after in zip(self._task.gt_tool_calls, self._worlds, self._worlds[1:], strict=False):
             arguments += self._arguments(call)
-            known = {name: {*_ids(initial, name), *_ids(before.state, name)} for name in after.state}
+            known = {name: {*records_of(initial, name), *records_of(before.state, name)} for name in after.state}
             for name, ids in created({}, after.state, known).items():
                 yield from ((name, record_id, tuple(arguments)) for record_id in ids)
 
@@ -88,14 +87,12 @@ class GoldRun:
         if again.call(call).ok:
             return name not in created(after, again.state)
         # A second call is refused: then only a number could be the tool's own counting.
-        collections = self._task.world.collections
-        collection = next((collection for collection in collections if collection.name == name), name)
+        collection = next((collection for collection in self._task.collections if collection.name == name), name)
         return _is_made_of(record_id, texts) or record_id != next_id(before, collection)
 
     def _arguments(self, call: ToolCall) -> list[str]:
         """The texts and whole numbers among a call's arguments, defaults included."""
-        tools = self._task.world.tools if self._task.world is not None else self._task.tools
-        tool = next((tool for tool in tools if tool.name == call.name), None)
+        tool = self._task.tool(call.name)
         return list(_texts(call.arguments if tool is None else fill(tool, call)))
 
     @cached_property
@@ -115,21 +112,17 @@ def _worlds(task: Task, transitions: Transitions | None) -> Sequence[World]:
     return worlds
 
 
-def _ids(state: State, name: str) -> Iterable[str]:
-    records = state.get(name)
-    return records if isinstance(records, dict) else ()
-
-
 def _is_made_of(record_id: str, arguments: Iterable[str]) -> bool:
     """Whether an id is made of arguments, and of nothing else that counts: `RM-1/2026-05-02`, not `RM-1/2`."""
-    rest = f" {_words(record_id)} "
-    for argument in sorted({_words(argument) for argument in arguments} - {""}, key=len, reverse=True):
+    rest = f" {_spaced(record_id)} "
+    for argument in sorted({_spaced(argument) for argument in arguments} - {""}, key=len, reverse=True):
         rest = rest.replace(f" {argument} ", "  ")
-    return rest.split() != _words(record_id).split() and not any(letter.isdigit() for letter in rest)
+    return rest.split() != _spaced(record_id).split() and not any(letter.isdigit() for letter in rest)
 
 
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+def _spaced(text: str) -> str:
+    """The words of a text, one space between them."""
+    return " ".join(words_of(text))
 
 
 def _texts(value: Json | JsonObject | State) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _cite(
 
 
 def _reckon(name: str, value: Json, parameter: Parameter, text: SpokenText, earlier: Sequence[Response]) -> Citation:
-    """A citation by arithmetic, or none at all."""
+    """A citation by arithmetic; without one, the citation `nowhere`."""
     how = derive(name, value, parameter, text, earlier, minor_units=_in_minor_units(name, parameter))
     return Citation(parameter=name, source="nowhere" if how is None else "rule", quote=(how or "")[:120])
 
@@ -104,7 +104,7 @@ def mention(text: SpokenText, name: str, value: Json, parameter: Parameter) -> s
 
 def _by_name(text: SpokenText, name: str, value: float) -> str | None:
     """How a request says a number that only the parameter's name makes sense of: an hour, a day, a place."""
-    words = _words(name)
+    words = _name_words(name)
     if not isinstance(value, int) or value < 0:
         return None
     if not _OF_DAYS.isdisjoint(words) and value in text.parts_of_days:
@@ -117,12 +117,12 @@ def _by_name(text: SpokenText, name: str, value: float) -> str | None:
 
 def _unit(name: str, parameter: Parameter) -> int | None:
     """The seconds in the unit of time that a parameter counts; None where it does not say that it counts one."""
-    words, described = _words(name), parameter.description.casefold()
+    words, described = _name_words(name), parameter.description.casefold()
     units = (unit for unit in _UNITS if unit in words or re.search(rf"\bin {unit}\b", described))
     return _UNITS.get(next(units, ""))
 
 
-def _words(name: str) -> list[str]:
+def _name_words(name: str) -> list[str]:
     return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())
 
 

@@ -1,7 +1,8 @@
-"""What stands in some collections, and what of it a parameter means by its name."""
+"""The ids and field values that collections hold, and which of them a parameter means by its name."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from synthtools.types.record import Json, State
@@ -31,12 +32,12 @@ def held_values(state: State, collections: Iterable[str]) -> list[Held]:
                 _add(found, (name, ""), records[record_id])
         elif records is not None:
             _add(found, (name, ""), records)
-    return [Held(words_of(path[-1] or path[0]), [value for _, value in values]) for path, values in found.items()]
+    return [Held(telling_words(path[-1] or path[0]), [value for _, value in values]) for path, values in found.items()]
 
 
 def akin(name: str, pools: Sequence[Held]) -> list[Held]:
-    """Those whose name shares the most words with a parameter's name; empty where none shares one."""
-    words = words_of(name)
+    """The pools whose name shares the most words with a parameter's name; empty: none shares a word."""
+    words = telling_words(name)
     most = max((len(words & pool.words) for pool in pools), default=0)
     return [pool for pool in pools if len(words & pool.words) == most] if most else []
 
@@ -53,12 +54,13 @@ def collection_of(name: str, collections: Iterable[str]) -> str | None:
     return None
 
 
-def words_of(name: str) -> frozenset[str]:
-    """The words of a name, in the singular, apart from those that any name may have."""
+def telling_words(name: str) -> frozenset[str]:
+    """The words of a name, in the singular, without those that any name may have."""
     words = re.findall(r"[a-z]+|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     return frozenset(singular(word) for word in words if word not in _TOO_COMMON)
 
 
+@lru_cache(maxsize=1024)
 def singular(plural: str) -> str:
     """The singular of a collection's name: `categories` -> `category`, `boxes` -> `box`, `orders` -> `order`."""
     if plural.endswith("ies") and len(plural) > 4:

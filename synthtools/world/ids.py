@@ -26,7 +26,7 @@ class IdSeries(NamedTuple):
         return f"{self.stem}{self.number:0{self.width}d}"
 
 
-def id_series(name: str, ids: Iterable[str], collection: Collection | None = None) -> IdSeries:
+def id_series(name: str, ids: Iterable[str], collection: Collection | None) -> IdSeries:
     """The series of a collection's ids: one more than the highest number among those that it has.
 
     The stem is the one that the collection's ids have; among several stems, the declared prefix, else the one with the

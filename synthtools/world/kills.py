@@ -1,4 +1,4 @@
-"""Whether verification tells a task's gold solution from broken ones: every one that passes is a hole in the task."""
+"""Mutation test of a task: broken variants of its gold solution, and which of them verification still accepts."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,9 +36,9 @@ class BrokenSolutions:
         self._request = SpokenText(trials.task.summary, trials.base.now)
 
     def checks(self) -> Iterator[tuple[str, str]]:
-        """The name of each check of a certificate, with what speaks against it; empty where it holds."""
+        """The name of each check, with its problem as text; an empty text: the check is passed."""
         trials = self._trials
-        collections = trials.task.world.collections if trials.task.world else ()
+        collections = trials.task.collections
         left_out = self._fate_of(dropped(trials.steps))
         yield "dropped_calls_fail", _passing(left_out, needless=True)
         changed = list(altered(trials.steps, trials.base, collections))
@@ -71,9 +71,9 @@ class BrokenSolutions:
         return found
 
     def _idle_arguments(self, variants: Sequence[Variant]) -> str:
-        """The arguments of reading calls of which no other value changes what the call answers.
+        """The problem if reading calls have arguments of which no other value changes the answer; else empty.
 
-        One that a call could leave out and the request says is no fault: at most five, where there is one.
+        An optional argument that the request says is fine: `at most five`, where there is only one.
         """
         changing: dict[tuple[int, str], bool] = {}
         for variant in variants:
@@ -98,9 +98,9 @@ class BrokenSolutions:
 
 
 def _passing(fates: Iterable[tuple[Variant, Fate]], *, needless: bool = False) -> str:
-    """The variants that pass, in words; a call is needless where the solution without it ends the same."""
+    """The problem if variants pass, or with `needless` also if one without a call ends as the gold one; else empty."""
     survivors = [variant.what for variant, fate in fates if fate == "survived"]
-    told = ["passes: " + "; ".join(survivors)] if survivors else []
+    problems = ["passes: " + "; ".join(survivors)] if survivors else []
     same_end = [variant.what for variant, fate in fates if fate == "equivalent"] if needless else []
-    told += ["makes no difference: " + "; ".join(same_end)] if same_end else []
-    return "; ".join(told)
+    problems += ["makes no difference: " + "; ".join(same_end)] if same_end else []
+    return "; ".join(problems)

@@ -21,9 +21,11 @@ from synthtools.types.canonical import same_json
 from synthtools.types.environment import Collection
 from synthtools.types.parameter import Parameter
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.shortened import shortened
 from synthtools.types.tool import Tool
 from synthtools.world.gate import check
 from synthtools.world.patch import Patch, pointer_steps
+from synthtools.world.state import records_of
 from synthtools.world.world import World
 
 
@@ -48,7 +50,7 @@ class Finding(NamedTuple):
     relation: Relation
     call: ToolCall
     response: Response
-    """The answer that is held against the relation."""
+    """The answer that the relation was checked on."""
     expected: str
     """What must hold, in words."""
     came: str = ""
@@ -100,7 +102,7 @@ async def idempotent_read(made: Made) -> Finding | None:
 
 
 async def repeat(made: Made) -> Finding | None:
-    """Whether a changing call that succeeded keeps its kind when it is made again. None where it changed nothing."""
+    """Whether a changing call, made again, is refused or makes the same kind of change. None: it changed nothing."""
     first = dict(_touched(made.before, made.patch))
     if not first:
         return None
@@ -166,7 +168,7 @@ async def read_after_write(reader: Tool, made: Made, collections: Sequence[Colle
 
 
 def can_read(reader: Tool, made: Made, collections: Sequence[Collection]) -> bool:
-    """Whether `read_after_write` would make a call of a reader: to know before what it costs."""
+    """Whether `read_after_write` would call `reader`: tells in advance whether a call has to be paid for."""
     return any(
         _reading(reader, collection, record_id) is not None and _shown_fields(reader, collection, collections)
         for collection, record_id in _touched(made.before, made.patch)
@@ -182,7 +184,7 @@ def _against_state(made: Made, where: str, record: JsonObject, fields: Mapping[s
         for name, parameter in fields.items():
             shown, held = data.get(name), record.get(name)
             if name in record and not same_json(parameter.normalise(shown), parameter.normalise(held)):
-                came = f"{name} is {_short(shown)}; in the state it is {_short(held)}"
+                came = f"{name} is {shortened(repr(shown), 80)}; in the state it is {shortened(repr(held), 80)}"
                 break
     expected = f"the answer shows {where} as it is in the state: {', '.join(fields)}"
     return Finding("read_after_write", made.call, response, expected, came)
@@ -233,12 +235,12 @@ def _touched(before: State, patch: Patch) -> dict[tuple[str, str], str]:
     """By collection and id: what a patch did to the record, `create`, `update` or `delete`."""
     touched: dict[tuple[str, str], str] = {}
     for operation in patch:
-        for collection, record_id, op in _records_of(before, operation):
+        for collection, record_id, op in _touched_by(operation, before):
             touched.setdefault((collection, record_id), op)
     return touched
 
 
-def _records_of(before: State, operation: JsonObject) -> Iterator[tuple[str, str, str]]:
+def _touched_by(operation: JsonObject, before: State) -> Iterator[tuple[str, str, str]]:
     collection, *rest = pointer_steps(str(operation["path"]))
     if rest:
         known = _record(before, collection, rest[0]) is not None
@@ -256,8 +258,7 @@ def _kinds(touched: Mapping[tuple[str, str], str]) -> set[tuple[str, str]]:
 
 
 def _record(state: State, collection: str, record_id: str) -> JsonObject | None:
-    records = state.get(collection)
-    record = records.get(record_id) if isinstance(records, dict) else None
+    record = records_of(state, collection).get(record_id)
     return record if isinstance(record, dict) else None
 
 
@@ -266,14 +267,9 @@ def _unlike(tool: Tool, first: Response, second: Response) -> str:
     if first.status_code != second.status_code:
         return f"{second.status_code} {second.error_message or ''} after {first.status_code}"
     left, right = _without_prose(tool, first.data), _without_prose(tool, second.data)
-    return "" if same_json(left, right) else f"{_short(right)} after {_short(left)}"
+    return "" if same_json(left, right) else f"{shortened(repr(right), 80)} after {shortened(repr(left), 80)}"
 
 
 def _without_prose(tool: Tool, data: Json) -> Json:
     prose = {name for name, parameter in tool.output.items() if parameter.prose}
     return {name: value for name, value in data.items() if name not in prose} if isinstance(data, dict) else data
-
-
-def _short(value: Json) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -27,7 +27,7 @@ _TALK = re.compile(r"\b(?:tool call|function call|api call|json|endpoint)s?\b", 
 
 
 def problems(text: str, tools: Sequence[Tool] = (), calls: Iterable[ToolCall] = ()) -> list[str]:
-    """What in a request no person would write, one line each, told to the model that wrote it; empty where all is well.
+    """What in a request no person would write, one line each, for the model that wrote it; empty: nothing.
 
     Values such as ids (`ORD-1`) and ordinary words that happen to be names of parameters (`date`) are fine.
 
@@ -40,7 +40,7 @@ def problems(text: str, tools: Sequence[Tool] = (), calls: Iterable[ToolCall] = 
         return ["the request is empty"]
     values = _values(tools, calls)
     plain = _without(_LINK.sub("x", text), values)
-    found = [*_names(plain, tools), *_code(_QUOTED.sub("'x'", plain)), *_told(text, values)]
+    found = [*_names(plain, tools), *_code(_QUOTED.sub("'x'", plain)), *_reported_as_done(text, values)]
     return list(dict.fromkeys(found))
 
 
@@ -99,10 +99,11 @@ def _code(text: str) -> Iterator[str]:
         yield "it has backticks: write plain sentences"
 
 
-def _told(text: str, values: Sequence[str]) -> Iterator[str]:
-    """Sentences that tell what should be done as if it were done, and ask for nothing.
+def _reported_as_done(text: str, values: Sequence[str]) -> Iterator[str]:
+    """Complaints about sentences that report the action as done instead of asking for it.
 
-    What went before (`my flight has been moved`) may be told where another sentence asks and this one has no value.
+    Past events (`my flight has been moved`) are fine if another sentence asks for something and this one has none of
+    the calls' values.
     """
     sentences = re.split(r"(?<=[.!?])\s+", text)
     for index, sentence in enumerate(sentences):

@@ -12,7 +12,7 @@ _MOST_TRIED = 4
 
 
 def new_ids(subject: Subject, runs: Sequence[DrawnRun]) -> None:
-    """A new record never takes the place of another one, whatever ids there are and were.
+    """A new record never takes the id of another one, be that there or removed before.
 
     Ids that hold an argument's value are the caller's choice, and not looked at.
     """

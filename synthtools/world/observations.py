@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from synthtools.errors import SandboxError
-from synthtools.types.dates import is_date_time, is_day
+from synthtools.types.dates import is_date_time, is_day, iso_text
 from synthtools.types.record import JsonObject, State
 from synthtools.world.patch import pointer_steps, same
 from synthtools.world.properties import spread
@@ -14,13 +14,13 @@ _CLOCKED = 12
 _READING = 8
 _REFUSED = 3
 _LATER = timedelta(days=1, hours=1, minutes=1, seconds=1)
-"""Moves every part of a time, and as few rules on dates as can be."""
+"""Changes every part of a time, and is so short that few rules on dates come out differently."""
 
 
 def clock_derived(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The record fields (`collection.field`) and the output keys that differ when a call is made at another time.
 
-    A call that comes to another status then, or to other records, shows a rule on dates and no derived value.
+    A call that then gets another status, or touches other records, shows a rule on dates and no derived value.
     """
     now = later(subject.now)
     fields: set[str] = set()
@@ -46,10 +46,9 @@ def clock_derived(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[tuple[str
 
 def later(now: str) -> str | None:
     """A clock somewhat later, in the same notation; None where it is no date."""
-    if not (is_day(now) or is_date_time(now)):
+    if not is_date_time(now):
         return None
-    moved = datetime.fromisoformat(now) + _LATER
-    return moved.date().isoformat() if is_day(now) else moved.isoformat().replace("+00:00", "Z")
+    return iso_text(datetime.fromisoformat(now) + _LATER, day_only=is_day(now))
 
 
 def idle_writes(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[str, ...]:
@@ -59,7 +58,7 @@ def idle_writes(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[str, ...]:
 
 
 def idle_reads(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[str, ...]:
-    """The collections in `reads` whose records made no difference to a drawn call: other ones, fewer or none."""
+    """The collections in `reads` whose records, exchanged or removed, made no difference to any call that was tried."""
     by_success = sorted(runs, key=lambda run: not run.succeeded)
     refused: dict[int, list[DrawnRun]] = {}
     for run in runs:

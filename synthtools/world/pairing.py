@@ -1,4 +1,4 @@
-"""Which new record of one state stands for which of another: those of equal content first, then as fits best."""
+"""Which new record of one state corresponds to which of another: equal content first, then the best fit."""
 
 import hashlib
 from collections import defaultdict
@@ -15,10 +15,10 @@ Created = Mapping[str, Sequence[str]]
 """Ids of new records by collection."""
 
 Content = Callable[[str, Json], Json]
-"""What counts of a record of a collection."""
+"""Gives the part of a record (collection, record) that is compared."""
 
 Unlikeness = Callable[[str, Json, Json], tuple[int, int]]
-"""How far a record of a collection is off another one."""
+"""Gives how much two records of a collection differ."""
 
 _LOOKS = 3
 """How many references away a new record is looked at, to tell it from others of equal content."""
@@ -122,7 +122,7 @@ def _equal_records(initial: State, wanted: Side, made: Side, content: Content) -
         targets = _groups(wanted, theirs, {target: target for target in pairs.values()})
         groups = _groups(made, ours, pairs)
         found = [(groups[look], targets[look]) for look in groups if look in targets]
-        # Of records that look the same any will do, as long as no other one hangs on which it is.
+        # Of records that look the same any will do, as long as no other one depends on which it is.
         linked = _linked(ours, pairs)
         sure = [
             pair
@@ -193,7 +193,7 @@ def _look(look: str, seen: Sequence[str]) -> str:
 
 
 def _changed(initial: State, side: Side, content: Content) -> Iterator[_Changed]:
-    """The records that are not as they were: what a new record looks like hangs on no others."""
+    """The records that changed; what a new record looks like depends on no others."""
     new = frozenset(record_id for ids in side.ids.values() for record_id in ids)
     for name, records in side.state.items():
         before = initial.get(name, {})

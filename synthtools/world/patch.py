@@ -37,18 +37,13 @@ def apply_patch(state: State, patch: Sequence[Mapping[str, Json]]) -> State:
     return result
 
 
-def undo(before: State, patch: Sequence[Mapping[str, Json]]) -> Patch:
-    """The patch that leads back from `apply_patch(before, patch)` to `before`."""
-    return diff(apply_patch(before, patch), before)
-
-
 def pointer(*steps: str) -> str:
-    """The JSON pointer of some keys."""
+    """The JSON pointer that leads through `steps`."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
 def pointer_steps(path: str) -> list[str]:
-    """The keys of a JSON pointer."""
+    """The keys that a JSON pointer leads through."""
     return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from re import _parser  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 from typing import Any, cast
 
-from synthtools.world.validators import MAX_PATTERN_LENGTH
+from synthtools.types.parameter import MAX_PATTERN_LENGTH
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _CATEGORIES = {"CATEGORY_DIGIT": "0123456789", "CATEGORY_WORD": _LETTERS + "0123456789_", "CATEGORY_SPACE": " "}

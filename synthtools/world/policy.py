@@ -1,4 +1,4 @@
-"""A look at a task's policy: what it names must exist, or its rules would hold or fail for no reason."""
+"""Check of a task's policy: all names in it must exist, or its rules would hold or fail for no reason."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ _MOST_NAMED = 12
 
 
 def check_policy(task: Task) -> None:
-    """Looks at every name in a task's policy.
+    """Checks every name in a task's policy.
 
     Raises:
         DataError: A rule names a collection, a field or a tool that the task does not have, or can never hold; the
@@ -26,7 +26,7 @@ def check_policy(task: Task) -> None:
 def _problems(task: Task) -> Iterator[str]:
     yield from _field_problems(task)
     policy = task.policy
-    tools = sorted({tool.name for tool in (task.world.tools if task.world else task.tools)})
+    tools = sorted({tool.name for tool in task.known_tools})
     named: list[tuple[str, Iterable[str]]] = [
         ("required_calls", [call.name for call in policy.required_calls]),
         ("forbidden_tools", policy.forbidden_tools),
@@ -44,7 +44,7 @@ def _problems(task: Task) -> Iterator[str]:
 
 def _field_problems(task: Task) -> Iterator[str]:
     """A state without schemas says which collections there are, but not which fields its records may have."""
-    schemas = {collection.name: collection.fields for collection in (task.world.collections if task.world else ())}
+    schemas = {collection.name: collection.fields for collection in task.collections}
     known = sorted(schemas or {**(task.initial_state or {}), **(task.final_state or {})})
     for key in task.policy.fields:
         collection, dot, field = key.partition(".")
@@ -58,7 +58,7 @@ def _field_problems(task: Task) -> Iterator[str]:
 
 
 def _example(task: Task, known: list[str]) -> str:
-    for collection in task.world.collections if task.world else ():
+    for collection in task.collections:
         for field in collection.fields:
             return f"{collection.name}.{field}"
     return f"{known[0] if known else 'orders'}.status"

@@ -3,7 +3,7 @@
 The expected status and words are written here from the table of the gate's errors, not asked of the gate: the audit
 holds the gate to them. Every required parameter is left out once, every parameter (array items and object keys too)
 gets every JSON type that it is not, and every bound is crossed by the smallest step. A bound that cannot be crossed
-without breaking another one is left out, as it would not be sure which of the two is told.
+without breaking another one is left out, as it would not be sure which of the two is reported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,8 +15,9 @@ import jsonschema_rs
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.canonical import MAX_INTEGER
 from synthtools.types.environment import Collection
+from synthtools.types.parameter import Parameter
 from synthtools.types.record import Json, JsonObject, State
-from synthtools.types.tool import Parameter, Tool
+from synthtools.types.tool import Tool
 from synthtools.world.draw import draw_other_values
 from synthtools.world.gate import constraint, type_name
 from synthtools.world.validators import compile_schema
@@ -43,7 +44,7 @@ _Field = Literal[
 
 
 class Probe(NamedTuple):
-    """A call that the gate must refuse, and the words in which it must."""
+    """A call that the gate must refuse, and the message that it must give."""
 
     call: ToolCall
     parameter: str
@@ -115,16 +116,16 @@ class _Source(NamedTuple):
         return drawn[0] if drawn else given
 
 
-def _wrongs(name: str, parameter: Parameter, told: Parameter, right: Json, source: _Source) -> Iterator[_Wrong]:
-    """Values of a parameter, each wrong in one way; `told` is the array as a whole, where it is one's item."""
+def _wrongs(name: str, parameter: Parameter, named: Parameter, right: Json, source: _Source) -> Iterator[_Wrong]:
+    """Values of a parameter, each wrong in one way; the message gives the type of `named`: for an item, its array."""
     taken = _OF_A_TYPE.get(parameter.type, (parameter.type,))
     for kind, value in _BY_TYPE.items():
         if kind not in taken:
-            yield _Wrong(value, name, f"Invalid type for {name}: expected {type_name(told)}.")
+            yield _Wrong(value, name, f"Invalid type for {name}: expected {type_name(named)}.")
     for value, keyword in _crossed(parameter, right):
         yield _Wrong(value, name, f"Invalid value for {name}: {constraint(parameter, keyword)}.")
     if parameter.type == "array" and parameter.items is not None and isinstance(right, list) and right:
-        for wrong in _wrongs(name, parameter.items, told, right[0], source):
+        for wrong in _wrongs(name, parameter.items, named, right[0], source):
             yield wrong._replace(value=[wrong.value, *right[1:]])
     elif parameter.type == "object" and parameter.properties is not None and isinstance(right, dict):
         yield from _wrong_keys(name, parameter.properties, right, source)

@@ -1,6 +1,6 @@
 """What every behaviour must hold to, whatever its tool is for: checks of one call, and checks across drawn calls.
 
-Each check raises `Failed` with the case that shows a fault, and gives nothing where it finds none.
+Each check raises `Failed` with the case that shows a fault; without a fault it returns nothing.
 """
 
 import random
@@ -11,12 +11,14 @@ from typing import TypeVar
 from synthtools.errors import StateError
 from synthtools.types import Parameter
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.types.shortened import shortened, shown_json
 from synthtools.world import dialect
 from synthtools.world.behaviour import Outcome
 from synthtools.world.draw import draw_other_values
 from synthtools.world.held import collection_of
 from synthtools.world.patch import Patch, apply_patch, pointer_steps, same
-from synthtools.world.property_failure import Failed, Part, short, short_text
+from synthtools.world.property_failure import Failed, Part
+from synthtools.world.state import records_of
 from synthtools.world.subject import DrawnRun, Subject, undeclared
 from synthtools.world.validators import first_problem
 
@@ -47,7 +49,7 @@ def guard_answer(
         titled = _codes_of_title(subject, outcome.message)
         if titled and outcome.status_code not in titled:
             message = (
-                f"guard answered {outcome.status_code} {short_text(outcome.message, 90)!r}; documented is {titled[0]}"
+                f"guard answered {outcome.status_code} {shortened(outcome.message, 90)!r}; documented is {titled[0]}"
             )
             raise Failed("guard", "documented_errors", f"{message} for it", arguments)
     if alone or outcome.message is not None:
@@ -71,7 +73,7 @@ def guard_changes_nothing(subject: Subject, runs: Sequence[DrawnRun]) -> None:
         outcome = subject.run_well(run.arguments, run.before, guard_only=True)
         _unchanged(outcome.patch, run.arguments, run.before)
         if outcome.arguments is not None and not same(outcome.arguments, run.arguments):
-            message = f"guard changed args to {short(outcome.arguments, 110)}; apply must see what the caller gave"
+            message = f"guard changed args to {shown_json(outcome.arguments, 110)}; apply must see what the caller gave"
             raise Failed("guard", "guard_changes_nothing", message, run.arguments)
 
 
@@ -89,7 +91,7 @@ def apply_answer(subject: Subject, arguments: JsonObject, before: State, outcome
     )
     if problem:
         keys = ", ".join(f"{name}: {parameter.type}" for name, parameter in tool.output.items())
-        message = f"apply returned {short(outcome.data, 90)}; expected {{{keys[:120]}}}: {problem[:120]}"
+        message = f"apply returned {shown_json(outcome.data, 90)}; expected {{{keys[:120]}}}: {problem[:120]}"
         raise Failed("apply", "output_schema", message, arguments)
     patch = outcome.patch
     for operation in patch:
@@ -151,7 +153,7 @@ def some_success(subject: Subject, runs: Sequence[DrawnRun]) -> None:
 
 
 def unknown_ids_refused(subject: Subject, runs: Sequence[DrawnRun]) -> None:
-    """Where 404 is documented, ids that name no record do not all pass without one call refused by it."""
+    """If 404 is documented, some call with an unknown id is refused with it; not all such calls pass."""
     if not any(error.status_code == 404 for error in subject.tool.errors):
         return
     if any(run.outcome.status_code == 404 for run in runs):
@@ -161,8 +163,8 @@ def unknown_ids_refused(subject: Subject, runs: Sequence[DrawnRun]) -> None:
         if not parameter.required or parameter.type != "string" or target not in subject.declared:
             continue
         for run in runs:
-            records = run.before.get(target)
-            if run.passed and isinstance(records, dict) and records and run.arguments.get(name) not in records:
+            records = records_of(run.before, target)
+            if run.passed and records and run.arguments.get(name) not in records:
                 message = f"guard let pass a {name} that {target} does not hold, and never answered the documented 404"
                 raise Failed("guard", "documented_errors", message, run.arguments)
 
@@ -175,7 +177,9 @@ def repeatable(subject: Subject, runs: Sequence[DrawnRun]) -> None:
             message = f"the same call answered status {again.status_code} and before {run.outcome.status_code}"
             raise Failed("guard", "repeatable", message, run.arguments)
         if run.succeeded and not same(again.data, run.outcome.data):
-            message = f"the same call answered {short(again.data, 90)} and before {short(run.outcome.data, 90)}"
+            message = (
+                f"the same call answered {shown_json(again.data, 90)} and before {shown_json(run.outcome.data, 90)}"
+            )
             raise Failed("apply", "repeatable", message, run.arguments)
         if run.succeeded and not same(again.state, run.outcome.state):
             raise Failed("apply", "repeatable", "the same call changed the state in another way", run.arguments)
@@ -204,8 +208,8 @@ def order_free(subject: Subject, runs: Sequence[DrawnRun]) -> None:
         if found:
             first = found[0]
             message = (
-                f"with the records in another order, {first.place} is {short(first.actual, 60)} and not "
-                f"{short(first.expected, 60)}; {advice}"
+                f"with the records in another order, {first.place} is {shown_json(first.actual, 60)} and not "
+                f"{shown_json(first.expected, 60)}; {advice}"
             )
             raise Failed("apply", "order_free", message, run.arguments)
 
@@ -214,8 +218,8 @@ def _another_order(state: State, names: Sequence[str], rng: random.Random) -> St
     """The state with the records of some collections in another order; None where none has two."""
     reordered: State = {}
     for name in names:
-        records = state.get(name)
-        if not isinstance(records, dict) or len(records) < 2:
+        records = records_of(state, name)
+        if len(records) < 2:
             continue
         ids = list(records)
         shuffled = rng.sample(ids, len(ids))
@@ -254,7 +258,7 @@ def arguments_matter(subject: Subject, name: str, runs: Sequence[DrawnRun], seed
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of some items, from all over them."""
+    """At most `most` of the items, evenly spread over them."""
     if len(items) <= most:
         return list(items)
     return [items[index * len(items) // most] for index in range(most)]

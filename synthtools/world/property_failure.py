@@ -2,9 +2,8 @@
 
 from typing import Literal
 
-import orjson
-
 from synthtools.types.record import Json, JsonObject, Record, State
+from synthtools.types.shortened import shortened, shown_json
 from synthtools.world.patch import Patch, resolve
 
 Part = Literal["guard", "apply", "source"]
@@ -13,7 +12,7 @@ _MOST_TEXT = 400
 
 
 class PropertyFailure(Record):
-    """A property that a behaviour broke, with the case that shows it. `str()` is what its writer is told."""
+    """A property that a behaviour broke, with the case that shows it. `str()` is the feedback to its writer."""
 
     part: Part
     """Which function is to blame; `source` for both."""
@@ -34,13 +33,13 @@ class PropertyFailure(Record):
         """At most 400 characters."""
         parts: list[str] = []
         if self.arguments is not None:
-            parts.append(f"args = {short(self.arguments, 140)}")
+            parts.append(f"args = {shown_json(self.arguments, 140)}")
         parts.append(self.message)
         text = ": ".join(parts)
         for name, value in (("before", self.before), ("after", self.after)):
             if value is not None and len(text) < _MOST_TEXT - 60:
-                text += f" | {name}: {short(value, min(110, _MOST_TEXT - len(text) - 12))}"
-        return short_text(text, _MOST_TEXT)
+                text += f" | {name}: {shown_json(value, min(110, _MOST_TEXT - len(text) - 12))}"
+        return shortened(text, _MOST_TEXT)
 
 
 class Failed(Exception):
@@ -74,13 +73,3 @@ def excerpt(state: State, path: str) -> Json:
         return resolve(state, path)
     except KeyError:
         return "absent"
-
-
-def short(value: Json, most: int) -> str:
-    """A value as JSON, cut to a number of characters."""
-    return short_text(orjson.dumps(value).decode(), most)
-
-
-def short_text(text: str, most: int) -> str:
-    """A text, cut to a number of characters."""
-    return text if len(text) <= most else text[: most - 3] + "..."

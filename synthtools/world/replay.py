@@ -21,7 +21,11 @@ from synthtools.types.record import Json, JsonObject, State
 from synthtools.world.transitions import MemoryTransitions, Transitions
 from synthtools.world.world import Engine, World
 
-_SECONDS_A_TASK = 30
+SECONDS_A_TASK = 30
+"""Most that the replay of one task may take."""
+
+COMMAND = (sys.executable, "-P", "-m", "synthtools.world.replay")  # -P: the working directory gives no modules
+"""Starts a process that replays."""
 
 
 def open_world(task: Task, *, transitions: Transitions | None = None, engine: Engine = "auto") -> World:
@@ -102,17 +106,12 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> list[str]:
     Random(hashlib.sha256(b"\n".join(lines)).digest()).shuffle(order)
     if order == sorted(order):
         order.reverse()
-    environment = dict(os.environ)
-    environment["PYTHONHASHSEED"] = "1" if environment.get("PYTHONHASHSEED") != "1" else "2"
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
-    )
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "synthtools.world.replay"],  # -P: no module of the working directory is imported
+        COMMAND,
         input=b"\n".join(lines[index] for index in order),
         capture_output=True,
-        env=environment,
-        timeout=60 + _SECONDS_A_TASK * len(tasks),
+        env=replaying_environment(),
+        timeout=60 + SECONDS_A_TASK * len(tasks),
         check=False,
     )
     if done.returncode != 0:
@@ -123,6 +122,16 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> list[str]:
         for index, row in zip(order, rows, strict=True)
     }
     return [found[index] for index in range(len(tasks))]
+
+
+def replaying_environment() -> dict[str, str]:
+    """The environment of a process that replays: this one's, with another hash seed."""
+    environment = dict(os.environ)
+    environment["PYTHONHASHSEED"] = "1" if environment.get("PYTHONHASHSEED") != "1" else "2"
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
+    )
+    return environment
 
 
 def _main() -> None:
@@ -136,6 +145,7 @@ def _main() -> None:
         except SynthToolsError as error:
             row["error"] = str(error)
         sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from pydantic_monty import Monty
 
 from synthtools.errors import SandboxError
 
+PROCESSES = max(2, os.cpu_count() or 2)
+"""Most workers, and so feeds at once."""
+
 _FROZEN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +52,7 @@ class _Pool:
             return pool
         with self._lock:
             if self._pool is None or self._owner != os.getpid():
-                self._pool = Monty(min_processes=1, max_processes=max(2, os.cpu_count() or 2)).__enter__()
+                self._pool = Monty(min_processes=1, max_processes=PROCESSES).__enter__()
                 self._owner = os.getpid()
             return self._pool
 
@@ -65,7 +68,7 @@ atexit.register(_POOL.close)
 
 
 def feed(source: str, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
-    """Runs a source in a fresh session and gives the text that its last expression is.
+    """Runs a source in a fresh session and returns the text that its last expression evaluates to.
 
     Raises:
         SandboxError: It crashed, ran out of its limits or gave no text; the message is `line N: Type: text` where a

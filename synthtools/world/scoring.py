@@ -78,11 +78,11 @@ def score(
         task: The task with its policy and expected answer.
         executed: What the rollout did.
         expected_final: The state after the gold solution; None: not known, the gold calls are required instead.
-        gold: What the gold calls do; asked only where the rollout does something else.
+        gold: What the gold calls do; used only if the rollout does something else.
         infrastructure: What broke, where something other than the agent ended the rollout.
         judgements: What LLM judges said.
-        gold_problem: Says what is wrong with the gold solution itself, empty where nothing is; asked only where the
-            rollout is not solved.
+        gold_problem: Gives what is wrong with the gold solution itself, empty: nothing; called only if the rollout is
+            not solved.
     """
     scorer = _Scorer(task, executed, expected_final, gold, judgements)
     parts = [part for part in scorer.parts() if part is not None]
@@ -120,12 +120,11 @@ class _Scorer:
         self._gold = gold
         self._judgements = judgements
         self._initial: State = task.initial_state or {}
-        self._tools = {tool.name: tool for tool in (task.world.tools if task.world else task.tools)}
-        collections = task.world.collections if task.world else ()
+        self._tools = {tool.name: tool for tool in task.known_tools}
         codes = task.world.code.values() if task.world else ()
         clock_fields = [field for code in codes for field in code.clock_fields]
         self._comparison = Comparison(
-            task.policy, collections, clock_fields=clock_fields, chosen_ids=lambda: gold.chosen_ids
+            task.policy, task.collections, clock_fields=clock_fields, chosen_ids=lambda: gold.chosen_ids
         )
         self._changes = expected_final is not None and bool(
             self._comparison.differences(self._initial, self._initial, expected_final)
@@ -205,7 +204,7 @@ class _Scorer:
         )
 
     def _required_calls(self) -> Sequence[int | ToolCall]:
-        """The policy's; else, where the state decides nothing, the gold calls that read, by their index.
+        """The calls the policy names; else, if the state decides nothing, the gold calls that read, by their index.
 
         Of these, those that the expected answer comes from are enough. A gold call that should change the state and
         does not is never required: such a task is passed by doing nothing, and its certificate says so. Where the
@@ -327,5 +326,5 @@ class _Scorer:
 
 
 def _last_key(path: str) -> str:
-    """What a value is called where a JSON pointer leads; empty where it has no name."""
+    """The last key of a JSON pointer, as the name of the value there; empty: it has no name."""
     return next((step for step in reversed(pointer_steps(path)) if not step.isdigit()), "") if path else ""

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 
+from synthtools.types.dates import is_date_time, is_day
+from synthtools.types.names import words_of
 from synthtools.types.record import Json
 from synthtools.world import spoken_moments, spoken_numbers
 from synthtools.world.spoken_claims import is_claimed, is_denied, is_switched_off, places_of, verdict
 from synthtools.world.spoken_lengths import SaidLength, lengths_in
 from synthtools.world.spoken_numbers import SaidNumber
-from synthtools.world.validators import is_date_time, is_day
 
 _TIME = re.compile(r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?")
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
@@ -35,7 +36,7 @@ _SHORT = frozenset(
 
 
 class SpokenText:
-    """A text that is asked for values, prepared once."""
+    """A text, prepared once to be searched for many values."""
 
     def __init__(self, text: str, now: str | None = None) -> None:
         """Prepares a text; `now` (ISO 8601) gives `tomorrow` and weekdays their meaning."""
@@ -84,7 +85,7 @@ class SpokenText:
                 return bool(_NOTHING.search(self.text))
             case int() | float():
                 cents = isinstance(value, int)
-                no_money = cents and not _CENTS.isdisjoint(_words(name))
+                no_money = cents and not _CENTS.isdisjoint(_identifier_words(name))
                 quote = self._number(float(value), cents, tolerance, rounded=True, no_money=no_money, among=among)
                 return quote is not None
             case str():
@@ -100,7 +101,7 @@ class SpokenText:
 
         `No breakfast` is no source of `breakfast=True`, nor is `with breakfast` one of `breakfast=False`.
         """
-        for word in _words(name):
+        for word in _identifier_words(name):
             places = [match for match in self._word_places if _is_like(word, match.group())]
             if len(word) <= 3:
                 exact = len(word) == 3 and word not in _SHORT
@@ -121,7 +122,7 @@ class SpokenText:
         return self._any(spoken_moments.time_forms(value, 0)) or spoken_moments.bare_hour(self.text, value)
 
     def place(self, value: int, noun: str) -> str | None:
-        """How the text counts to one of many: `3rd floor`, `the third seat`."""
+        """How the text says the position of one among many: `3rd floor`, `the third seat`."""
         return self._any(f"{ordinal} {noun}" for ordinal in spoken_numbers.ordinals(value))
 
     @cached_property
@@ -141,7 +142,7 @@ class SpokenText:
 
     def _affirms(self, name: str) -> bool | None:
         """Whether the text answers a question with yes, or with no; None: it does not answer."""
-        asked = [word for word in _words(name) if word not in _ASKING]
+        asked = [word for word in _identifier_words(name) if word not in _ASKING]
         said = verdict(self.text, asked)
         if said is not None:
             return said
@@ -154,7 +155,7 @@ class SpokenText:
         if not value.strip():
             return None
         found = self._phrase(value)
-        if found is None and (is_day(value) or is_date_time(value)):
+        if found is None and is_date_time(value):
             found = self._moment(value)
         if found is None and _MONTH.fullmatch(value):
             found = self._any(spoken_moments.month_forms(int(value[:4]), int(value[5:])))
@@ -163,8 +164,8 @@ class SpokenText:
         if found is None and re.fullmatch(r"[-+]?\d+(\.\d+)?", value):
             found = self._number(float(value), minor_units=False)
         if found is None and not any(letter.isdigit() for letter in value):
-            found = self._phrase(" ".join(_words(value)))
-        if found is None and _PHONE.fullmatch(value) and not (is_day(value) or is_date_time(value)):
+            found = self._phrase(" ".join(_identifier_words(value)))
+        if found is None and _PHONE.fullmatch(value) and not is_date_time(value):
             found = self._phone(value)
         if found is None and _without_accents(value) != value:
             found = self._phrase(_without_accents(value))
@@ -198,7 +199,7 @@ class SpokenText:
         return next((quote for quote in said if len(digits) >= 7 and re.sub(r"\D", "", quote) == digits), None)
 
     def _loosely(self, value: str) -> str | None:
-        found = [self._similar_word(word) for word in _words(value)]
+        found = [self._similar_word(word) for word in _identifier_words(value)]
         said = [word for word in found if word is not None]
         return " ".join(said) if said and len(said) == len(found) else None
 
@@ -274,7 +275,6 @@ def _without_accents(text: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
 
 
-def _words(identifier: str) -> list[str]:
+def _identifier_words(identifier: str) -> list[str]:
     """The words of an identifier or phrase, in lower case: `inProgress`, `in_progress` and `in-progress` alike."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", identifier)
-    return [word for word in re.split(r"[^\w]+|_", spaced.casefold()) if word]
+    return words_of(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", identifier))

@@ -28,12 +28,12 @@ _ASKED = frozenset({"whether", "if", "how", "unless"})
 
 
 def is_claimed(text: str, quote: str, *, among: bool = False) -> bool:
-    """Whether a text in lower case says a part of it as so, at one place at least.
+    """Whether a text asserts a quote at one place at least: neither denied nor left open between several.
 
     Args:
-        text: The text.
-        quote: A part of it, or parts joined by commas, of which then the first is looked at.
-        among: Whether other values are right beside it, so that `or` leaves nothing open.
+        text: The text, in lower case.
+        quote: A part of it; of parts joined by commas, the first counts.
+        among: Whether other values are right beside the quote, so that `or` leaves nothing open.
     """
     places = places_of(text, quote)
     return not places or any(
@@ -42,7 +42,7 @@ def is_claimed(text: str, quote: str, *, among: bool = False) -> bool:
 
 
 def is_denied(text: str, start: int, *, left_out: bool = False) -> bool:
-    """Whether a `not` shortly before a place of a text takes back what stands there; with `left_out` a `no` too."""
+    """Whether a `not` shortly before `start` denies what stands there; with `left_out`, a `no` or the like as well."""
     words = _words_before(text, start)
     denials = _DENIES | _LEAVES_OUT if left_out else _DENIES
     for index, word in enumerate(words):
@@ -52,18 +52,18 @@ def is_denied(text: str, start: int, *, left_out: bool = False) -> bool:
 
 
 def is_switched_off(text: str, start: int) -> bool:
-    """Whether the sentence around a place of a text has a word for no or off."""
+    """Whether the sentence around `start` has a word for no or off."""
     begin = max((text.rfind(mark, 0, start) for mark in ".;!?"), default=-1) + 1
     end = min((at for mark in ".;!?" if (at := text.find(mark, start)) >= 0), default=len(text))
     return _OFF.search(text, begin, end) is not None
 
 
 def verdict(text: str, name: Sequence[str]) -> bool | None:
-    """What a text answers to a question of yes or no: by the question's words, or by a yes or no of its own.
+    """What a text answers to a yes-or-no question, by the question's words or a plain yes or no; None: nothing.
 
     Args:
         text: The answer, in lower case.
-        name: The words of what is asked: `late`; none where they are unknown.
+        name: The words of what is asked, such as `late`; empty: unknown.
     """
     words = r"[^\w]{1,3}".join(map(re.escape, name))
     if words:
@@ -96,7 +96,7 @@ def places_of(text: str, quote: str) -> list[tuple[int, int]]:
 
 
 def _left_open(text: str, start: int, end: int) -> bool:
-    """Whether an `or` beside a place of a text leaves open whether it is so."""
+    """Whether an `or` beside a place of a text leaves open which of several is meant."""
     return _OPENS.search(text[:start]) is not None or _GOES_ON.match(text, end) is not None
 
 

@@ -18,7 +18,7 @@ from synthtools.world.validators import compile_schema, first_problem
 
 
 def copy_state(state: Mapping[str, Json]) -> State:
-    """A deep copy in JSON types, its records in the order of their ids, so that no answer hangs on insertion order.
+    """A deep copy in JSON types, its records in the order of their ids, so that no answer depends on insertion order.
 
     Raises:
         StateError: The state is no JSON object, or beyond its limits (NaN, infinities, |int| > 2**53).
@@ -39,6 +39,12 @@ def _natural(record_id: str) -> tuple[str, int, str]:
     stem = record_id.rstrip("0123456789")
     digits = record_id[len(stem) :][:15]
     return (stem, int(digits) if digits.isascii() and digits else -1, record_id)
+
+
+def records_of(state: Mapping[str, Json], collection: str) -> JsonObject:
+    """The records of a collection by id; empty where the state has no such map."""
+    records = state.get(collection)
+    return records if isinstance(records, dict) else {}
 
 
 def slice_of(state: State, names: Iterable[str]) -> State:
@@ -77,7 +83,7 @@ class StateSchema:
             self._check_collection(state, name, self._records(state, name))
 
     def problems(self, state: State) -> list[str]:
-        """Everything that is wrong with a state, one line each; empty where it is well."""
+        """Everything that is wrong with a state, one line each; empty: nothing."""
         found: list[str] = []
         for name, records in state.items():
             if self.collections and name not in self.collections:
@@ -85,14 +91,12 @@ class StateSchema:
             elif self.collections and not isinstance(records, dict):
                 found.append(f"{name}: a collection is a map from id to record")
         for name in self.collections:
-            records = state.get(name)
-            if isinstance(records, dict):
-                for record_id, record in records.items():
-                    found.extend(self._record_problems(state, name, record_id, record))
+            for record_id, record in records_of(state, name).items():
+                found.extend(self._record_problems(state, name, record_id, record))
         return found
 
     def check_change(self, before: State, after: State, patch: Patch) -> None:
-        """Checks what a patch changed in a state that was well before: its records, and references to removed ones.
+        """Checks what a patch changed in a state that was valid before: its records, and references to removed ones.
 
         Raises:
             StateError: `after` breaks a schema or a reference; the message names the record.
@@ -105,8 +109,7 @@ class StateSchema:
             steps = pointer_steps(cast("str", operation["path"]))
             if len(steps) == 1 and self.collections:
                 self._check_collection(after, steps[0], self._records(after, steps[0]))
-                old = before.get(steps[0])
-                removed.update((steps[0], record_id) for record_id in (old if isinstance(old, dict) else ()))
+                removed.update((steps[0], record_id) for record_id in records_of(before, steps[0]))
             elif len(steps) == 2 and operation["op"] == "remove":
                 removed.add((steps[0], steps[1]))
             elif len(steps) >= 2:
@@ -156,8 +159,7 @@ class StateSchema:
             if field not in record:
                 continue
             for target, value in _referred(record[field], parameter):
-                records = state.get(target)
-                if not isinstance(records, dict) or value not in records:
+                if value not in records_of(state, target):
                     yield f"{name}/{record_id}: {field} refers to {target}/{value}, which does not exist"
 
     @staticmethod
@@ -167,7 +169,7 @@ class StateSchema:
 
 
 def compile_changes(state: State, changes: Sequence[Change], collections: Sequence[Collection] = ()) -> Patch:
-    """The patch that a simulator's changes stand for.
+    """A simulator's changes as a patch.
 
     A record created with an empty id gets the collection's next one. In an imported state a collection may also be a
     list of records, which are known by their `id` or `..._id` field.

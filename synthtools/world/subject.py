@@ -1,4 +1,4 @@
-"""A behaviour under certification: what it is run for, and what its crashes are told as."""
+"""A behaviour under certification: runs its calls, and turns crashes into failures that its writer understands."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,10 +6,11 @@ from typing import NamedTuple
 from synthtools.errors import SandboxError
 from synthtools.types import Collection, Tool
 from synthtools.types.record import JsonObject, State
+from synthtools.types.shortened import shown_json
 from synthtools.world.behaviour import Behaviour, Outcome
 from synthtools.world.equivalence import Ending, Equivalence
 from synthtools.world.patch import Patch
-from synthtools.world.property_failure import Failed, Part, short
+from synthtools.world.property_failure import Failed, Part
 from synthtools.world.state import StateSchema, slice_of
 
 
@@ -20,7 +21,7 @@ class DrawnRun(NamedTuple):
     before: State
     outcome: Outcome
     whole: bool
-    """Whether guard and apply both did what they should; else only what the guard said is known."""
+    """Whether guard and apply both ran and were fine; else only the guard's answer counts."""
 
     @property
     def passed(self) -> bool:
@@ -72,32 +73,30 @@ class Subject:
             guard_only=guard_only,
         )
 
-    def run_well(
-        self, arguments: JsonObject, before: State, *, now: str | None = None, guard_only: bool = False
-    ) -> Outcome:
+    def run_well(self, arguments: JsonObject, before: State, *, guard_only: bool = False) -> Outcome:
         """One call that must not crash. Raises: Failed (`no_crash`)."""
         try:
-            return self.run(arguments, before, now=now, guard_only=guard_only)
+            return self.run(arguments, before, guard_only=guard_only)
         except SandboxError as error:
-            raise self._crash(error, arguments, before, now) from None
+            raise self._crash(error, arguments, before) from None
 
-    def again(self, run: DrawnRun, before: State | None = None, *, now: str | None = None) -> Outcome:
-        """A drawn call once more, as far as it was run before. Raises: Failed (`no_crash`)."""
+    def again(self, run: DrawnRun, before: State | None = None) -> Outcome:
+        """Makes a drawn call once more, its guard alone if only that counted. Raises: Failed (`no_crash`)."""
         start = run.before if before is None else before
-        return self.run_well(run.arguments, start, now=now, guard_only=not run.whole)
+        return self.run_well(run.arguments, start, guard_only=not run.whole)
 
     def part(self, state: State) -> State:
         """The slice of a state that the tool declares."""
         return slice_of(state, self.declared)
 
     def ending(self, outcome: Outcome) -> Ending:
-        """Where an outcome leads."""
+        """An outcome's answer and state, to be compared."""
         return Ending(outcome.data, outcome.state)
 
-    def _crash(self, error: SandboxError, arguments: JsonObject, before: State, now: str | None) -> Failed:
+    def _crash(self, error: SandboxError, arguments: JsonObject, before: State) -> Failed:
         part: Part = "apply"
         try:
-            self.run(arguments, before, now=now, guard_only=True)
+            self.run(arguments, before, guard_only=True)
         except SandboxError:
             part = "guard"
         key = str(error).rpartition("KeyError: ")[2]
@@ -107,7 +106,7 @@ class Subject:
         return Failed(part, "no_crash", f"{part} crashed: {error}{self._hint(str(error))}", arguments)
 
     def _hint(self, error: str) -> str:
-        """What a wrong key could have been."""
+        """Which keys there are, if the error is a wrong key; else empty."""
         if "KeyError" not in error:
             return ""
         key = error.rpartition("KeyError: ")[2].strip("'\"")
@@ -117,11 +116,11 @@ class Subject:
         for name, records in self.part(self.state).items():
             first = next(iter(records.values()), None) if isinstance(records, dict) else None
             fields[name] = list(first) if isinstance(first, dict) else []
-        return f". state has {short(fields, 120)}, each a dict by id; optional args may be absent"
+        return f". state has {shown_json(fields, 120)}, each a dict by id; optional args may be absent"
 
 
 def undeclared(name: str, declared: Sequence[str]) -> str:
-    """What to do about a collection that a behaviour looks at and its tool does not declare."""
+    """The advice about a collection that a behaviour looks at although its tool does not declare it."""
     return (
         f"{name} is no collection that the tool declares: add it to the tool's `reads`, or use only "
         f"{', '.join(declared) or 'the arguments'}"

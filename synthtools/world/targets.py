@@ -2,21 +2,22 @@
 
 An id that is said, or that an earlier response gives alone, is unambiguous. Where the user describes a record instead,
 and a response lists several (or a judge found the id in other words), the description must fit one record only. Only
-what is sure is told: names must agree and nothing else in the request may tell the records apart.
+what is sure is reported: names must agree, and nothing else in the request may tell the records apart.
 """
 
 import re
 from collections.abc import Collection as Container
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import datetime
 
 from synthtools.types import Collection, Parameter, Response, Task, ToolCall
+from synthtools.types.dates import is_date_time
 from synthtools.types.record import Json, JsonObject, State
-from synthtools.world.draw import singular
 from synthtools.world.grounding import mention, scalars
+from synthtools.world.held import singular
 from synthtools.world.spoken import SpokenText
 from synthtools.world.spoken_numbers import ordinals
-from synthtools.world.validators import is_date_time, is_day
+from synthtools.world.state import records_of
 
 _NO_SUPERLATIVES = (
     r"(?:re)?quest|con(?:t|qu)est|(?:dis)?interest|harvest|forest|suggest|(?:pro|re|at|pre)test|manifest|honest|modest|"
@@ -38,7 +39,7 @@ _Path = tuple[str, ...]
 def ambiguous_targets(
     task: Task, request: SpokenText, responses: Sequence[Response], paraphrased: Container[tuple[int, str]] = ()
 ) -> list[str]:
-    """The arguments whose record the request does not tell from another one, in words.
+    """The arguments whose record cannot be told from another one by the request, as text.
 
     Args:
         task: The task with its world and initial state.
@@ -89,8 +90,7 @@ class _Records:
         return None
 
     def of(self, collection: str) -> JsonObject:
-        records = self._state.get(collection)
-        return records if isinstance(records, dict) else {}
+        return records_of(self._state, collection)
 
     def alike(self, collection: str, target: str, other: str) -> bool:
         """Whether all that the request says of a record, a name among it, is true of another one."""
@@ -151,7 +151,7 @@ class _Records:
         if field is _UNKNOWN:
             # Of a field without a schema, only a capital letter and no digit tell a name from a choice or an id.
             return isinstance(value, str) and value[:1].isupper() and not any(map(str.isdigit, value))
-        return field.type == "string" and not (field.enum or field.format or field.references)
+        return field.is_free_text
 
 
 def _targets(call: ToolCall, name: str, parameter: Parameter, records: _Records) -> Iterator[tuple[str, str]]:
@@ -167,8 +167,8 @@ def _parts(value: Json) -> set[str]:
     """The words of a value; of a day, its month, weekday, year and number."""
     if not isinstance(value, str):
         return set()
-    if is_day(value) or is_date_time(value):
-        day = date.fromisoformat(value[:10])
+    if is_date_time(value):
+        day = datetime.fromisoformat(value)
         return {
             *(day.strftime(form).casefold() for form in ("%B", "%b", "%A", "%Y")),
             str(day.day),

@@ -19,7 +19,7 @@ class Transitions(Protocol):
         ...
 
     def put(self, key: str, transition: Transition) -> Transition:
-        """Records a transition unless one is there, and gives the one that stands."""
+        """Records a transition unless the key has one; returns the one recorded under it."""
         ...
 
 
@@ -42,7 +42,7 @@ class MemoryTransitions:
         return self._known.get(key)
 
     def put(self, key: str, transition: Transition) -> Transition:
-        """Records a transition unless one is there, and gives the one that stands."""
+        """Records a transition unless the key has one; returns the one recorded under it."""
         return self._known.setdefault(key, transition)
 
 

@@ -17,8 +17,8 @@ from synthtools.world.variants import GoldStep, Variant
 from synthtools.world.world import World
 
 Fate = Literal["killed", "equivalent", "survived", "undecided"]
-"""What becomes of a changed solution: it fails; it ends as the gold one does; it passes although it does not; only a
-judge could tell."""
+"""What becomes of a changed solution. `killed`: it fails; `equivalent`: it passes and ends as the gold one does;
+`survived`: it passes and ends otherwise; `undecided`: only a judge could tell."""
 
 
 class Solution(NamedTuple):
@@ -60,7 +60,7 @@ class Trials:
         self.gold_run = GoldRun(self.task, lambda: self._befores)
         self.comparison = Comparison(
             task.policy,
-            task.world.collections if task.world else (),
+            task.collections,
             chosen_ids=lambda: self.gold_run.chosen_ids,
         )
 
@@ -150,7 +150,7 @@ def _solution(world: World) -> Solution:
 
 def _whole(task: Task, call: ToolCall) -> Json:
     """A call with its defaults filled, as one value."""
-    tool = next((tool for tool in (task.world.tools if task.world else task.tools) if tool.name == call.name), None)
+    tool = task.tool(call.name)
     return [call.name, fill(tool, call) if tool is not None else call.arguments]
 
 

@@ -1,16 +1,18 @@
 """Broken variants of a gold solution: calls dropped, altered, doubled, moved or added, all to be told from it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 from synthtools.types import Collection, Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
+from synthtools.types.dates import is_date_time
 from synthtools.types.record import Json, State
 from synthtools.world.draw import draw_other_values, draw_valid_call
 from synthtools.world.gate import check
-from synthtools.world.validators import compile_schema, is_date_time, is_day
+from synthtools.world.state import records_of
+from synthtools.world.validators import compile_schema
 from synthtools.world.world import World
 
 Kind = Literal[
@@ -23,6 +25,12 @@ Kind = Literal[
     "duplicated",
     "extra_write",
 ]
+
+
+_VALUES = 3
+"""Other values of an argument."""
+_TRIES = 6
+"""Drawn calls of a tool, to find one more that changes something."""
 
 
 class Variant(NamedTuple):
@@ -64,14 +72,12 @@ def dropped(gold: Sequence[GoldStep]) -> Iterator[Variant]:
             yield Variant("dropped", tuple(gold[i].call for i in rest), tuple(rest), f"without {step.call}", index)
 
 
-def altered(
-    gold: Sequence[GoldStep], world: World, collections: Sequence[Collection], *, values: int = 3
-) -> Iterator[Variant]:
+def altered(gold: Sequence[GoldStep], world: World, collections: Sequence[Collection]) -> Iterator[Variant]:
     """Every argument of every call with other valid values; prose is left as it is.
 
     First come the values nearest to the right one (the next number, the next day, another record of the kind), then
-    drawn ones: `values` in all, twice as many for a call that reads. Of a call that changes the state, another record
-    is a kind of its own.
+    drawn ones: 3 in all, 6 for a call that reads. Of a call that changes the state, another record is a kind of its
+    own.
     """
     tools = {tool.name: tool for tool in world.tools}
     for index, step in enumerate(gold):
@@ -83,9 +89,9 @@ def altered(
             kind: Kind = "other_record" if parameter.references and step.changes else "altered"
             kind = kind if step.changes else "altered_read"
             near = _nearest(tool, parameter, value, step.before)
-            drawn = draw_other_values(tool, name, value, step.before, collections, seed=index, n=values)
-            most = values if step.changes else 2 * values
-            for other in _distinct(value, [*near[:values], *drawn])[:most]:
+            drawn = draw_other_values(tool, name, value, step.before, collections, seed=index, n=_VALUES)
+            most = _VALUES if step.changes else 2 * _VALUES
+            for other in _distinct(value, [*near[:_VALUES], *drawn])[:most]:
                 yield _with(gold, kind, index, {**step.call.arguments, name: other}, name)
 
 
@@ -129,9 +135,7 @@ def duplicated(gold: Sequence[GoldStep]) -> Iterator[Variant]:
             yield Variant("duplicated", tuple(calls), tuple(places), f"{step.call} twice", index)
 
 
-def extra_writes(
-    gold: Sequence[GoldStep], world: World, collections: Sequence[Collection], *, tries: int = 6
-) -> Iterator[Variant]:
+def extra_writes(gold: Sequence[GoldStep], world: World, collections: Sequence[Collection]) -> Iterator[Variant]:
     """The gold solution with one more successful changing call at its end.
 
     There is one for every changing tool that has one, and one for every gold call that can be made on another record.
@@ -143,7 +147,7 @@ def extra_writes(
     for tool in world.tools:
         if not tool.changes_state or not world.answered_by_code(tool.name):
             continue
-        for seed in range(tries):
+        for seed in range(_TRIES):
             call = draw_valid_call(tool, world.state, collections, seed)
             if call is None:
                 break
@@ -184,16 +188,15 @@ def _with(gold: Sequence[GoldStep], kind: Kind, index: int, arguments: dict[str,
 def _nearest(tool: Tool, parameter: Parameter, value: Json, state: State) -> list[Json]:
     """The valid values that a careless solution would pass instead of the right one."""
     if parameter.references:
-        records = state.get(parameter.references)
-        found: Iterable[Json] = records if isinstance(records, dict) else ()
+        found: Iterable[Json] = records_of(state, parameter.references)
     elif parameter.enum:
         found = parameter.enum
     elif isinstance(value, bool):
         found = (not value,)
     elif isinstance(value, int | float):
         found = [value + 1, value - 1, *_near_in_state(tool, value, state)]
-    elif isinstance(value, str) and (is_day(value) or is_date_time(value)):
-        found = [f"{other}{value[10:]}" for other in _days_around(value[:10])]
+    elif is_date_time(value):
+        found = [f"{other}{value[10:]}" for other in _days_around(value)]
     else:
         found = ()
     validator = compile_schema(parameter.json_schema())
@@ -205,8 +208,7 @@ def _near_in_state(tool: Tool, value: float, state: State) -> list[Json]:
     numbers = [
         number
         for name in (*tool.writes, *tool.reads)
-        if isinstance(records := state.get(name), dict)
-        for record in records.values()
+        for record in records_of(state, name).values()
         if isinstance(record, dict)
         for number in record.values()
         if isinstance(number, int | float) and not isinstance(number, bool) and number != value
@@ -215,11 +217,11 @@ def _near_in_state(tool: Tool, value: float, state: State) -> list[Json]:
     return [] if nearest is None else [nearest, nearest + 1]
 
 
-def _days_around(day: str) -> list[str]:
+def _days_around(moment: str) -> list[str]:
     around: list[str] = []
     for days in (1, -1):
         try:
-            around.append((date.fromisoformat(day) + timedelta(days=days)).isoformat())
+            around.append((datetime.fromisoformat(moment).date() + timedelta(days=days)).isoformat())
         except OverflowError:
             continue
     return around

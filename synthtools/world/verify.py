@@ -43,7 +43,7 @@ def verify(
     not scored (cause `judge`).
 
     Args:
-        task: The task, with its world where there is one.
+        task: The task; without its world, less can be checked.
         rollout: A trajectory, or calls (or one call) alone: these have no final answer unless one is given.
         answer: The final answer; None: the trajectory's.
         transitions: Recorded calls of LLM-served tools; None: those of the task's gold solution.
@@ -98,14 +98,14 @@ def verify_world(task: Task, world: World, answer: str | None = None) -> Verdict
 
 
 def is_read_by_judge(task: Task) -> bool:
-    """Whether an LLM judge reads whole rollouts of a task: code cannot know the end, or the policy asks for it."""
+    """Whether an LLM judge reads whole rollouts of a task: if code cannot know the end state or the policy says so."""
     return task.world is None or task.policy.judged
 
 
 def gold_problem(task: Task, expected: State | None, transitions: Transitions | None) -> str:
     """Why the gold solution itself cannot be replayed or is not scored as solved; empty where it is.
 
-    A gold call that only a model could answer, and that nobody recorded, says nothing about the task.
+    A gold call that only a model could answer and that was not recorded is no problem of the task.
     """
     if task.world is None:
         gate = Gate(task.tools)
@@ -128,14 +128,14 @@ def gold_problem(task: Task, expected: State | None, transitions: Transitions | 
 
 
 def _unfinished(rollout: Trajectory) -> str:
-    """How a rollout ended, where not by its agent's answer."""
+    """How a rollout ended, if not by its agent's answer; else empty."""
     if rollout.stop_reason == "answered":
         return ""
     how = _STOPPED.get(rollout.stop_reason, f"stopped by a failure of the {rollout.stop_reason}")
     return f"{how}: {rollout.error[:_MOST_ERROR]}" if rollout.error else how
 
 
-def expected_final(task: Task, transitions: Transitions | None = None) -> State | None:
+def expected_final(task: Task, transitions: Transitions | None) -> State | None:
     """The state after the gold solution; None where neither the task nor a replay has it.
 
     Raises:

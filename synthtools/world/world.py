@@ -25,9 +25,10 @@ from synthtools.types import (
     ToolCode,
     Transition,
 )
+from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject
 from synthtools.world.behaviour import Behaviour, Outcome
-from synthtools.world.gate import Gate, Policy
+from synthtools.world.gate import Gate
 from synthtools.world.patch import Patch, apply_patch, pointer_steps
 from synthtools.world.simulator import Simulation, Simulator
 from synthtools.world.state import StateSchema, compile_changes, copy_state, in_order, slice_hash, slice_of
@@ -36,9 +37,6 @@ from synthtools.world.validators import first_problem
 
 Engine = Literal["auto", "code", "llm"]
 """`auto`: certified code, else the simulator; `code`: certified code only; `llm`: the simulator only."""
-
-DEFAULT_NOW = "2026-01-15T09:00:00Z"
-"""The clock of a world that is given none."""
 
 
 class Exchange(NamedTuple):
@@ -61,7 +59,6 @@ class _Scene(NamedTuple):
     schema: StateSchema
     now: str
     engine: Engine
-    policy: Policy
     simulator: Simulator | None
     transitions: Transitions | None
 
@@ -93,7 +90,6 @@ class World:
         simulator: Answers the tools without certified code.
         transitions: Recorded calls that are repeated instead of answered anew, and where new ones go.
         engine: Who may answer.
-        policy: The gate's policy.
 
     Raises:
         StateError: The state is no JSON or breaks the collections' schemas or references.
@@ -111,7 +107,6 @@ class World:
         simulator: Simulator | None = None,
         transitions: Transitions | None = None,
         engine: Engine = "auto",
-        policy: Policy = "lenient",
     ) -> None:
         if isinstance(env_or_tools, EnvSpec | TaskWorld):
             tools = env_or_tools.tools
@@ -134,7 +129,6 @@ class World:
             schema=StateSchema(collections or ()),
             now=now or DEFAULT_NOW,
             engine=engine,
-            policy=policy,
             simulator=simulator,
             transitions=transitions,
         )
@@ -219,7 +213,7 @@ class World:
     def _begin(self, call: ToolCall) -> _Answer | _Step:
         """Gate, lookup and code; what is left for the simulator comes back as a step."""
         scene = self._scene
-        decision = scene.gate.check(call, scene.policy)
+        decision = scene.gate.check(call)
         if not decision.passed:
             return _Answer(_refusal(decision))
         tool = scene.tools[call.name]
@@ -278,7 +272,7 @@ class World:
         )
 
     def _check(self, tool: Tool, patch: Patch) -> None:
-        """Whether a patch may become part of the state. Raises: StateError."""
+        """Checks that a patch may become part of the state. Raises: StateError."""
         for operation in patch:
             collection = pointer_steps(str(operation["path"]))[0]
             if collection not in tool.writes and (tool.writes or self._scene.collections):
@@ -287,7 +281,7 @@ class World:
             self._scene.schema.check_change(self._state, apply_patch(self._state, patch), patch)
 
     def _simulate(self, step: _Step) -> _Answer:
-        """The simulator's answer; one that is refused is told why, once."""
+        """The simulator's answer; if it is refused, the simulator is told why and asked once more."""
         answer = self._settle(step, self._ask(step, ""))
         if isinstance(answer, str):
             answer = self._settle(step, self._ask(step, answer))

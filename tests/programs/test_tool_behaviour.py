@@ -8,9 +8,9 @@ from synthtools.programs.tool_behaviour import ToolBehaviour, WrittenBehaviour
 from synthtools.types import SMALL, Collection, DocumentedError, EnvSpec, Parameter, Scenario, Tool
 from synthtools.types.record import State
 from synthtools.world.behaviour import Behaviour
-from synthtools.world.certification import Example
 from synthtools.world.design import ToolDesign, tool_of
 from synthtools.world.designed_behaviour import DesignedBehaviour
+from synthtools.world.example import Example
 from tests.library import Recorded, always, playing
 
 PROFILE = SMALL.model_copy(update={"second_behaviour": True})

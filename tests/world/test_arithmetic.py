@@ -84,6 +84,7 @@ def test_days_follow_and_their_neighbours_do_not(request_text, value, data, how)
         ("once more 15", 16, WHOLE, "amount"),
         ("at half past two, 30 people", 15, WHOLE, "amount"),
         ("on 2 May, for two weeks", "2026-05-16", DAY, "day"),
+        ("a week later", "2026-W03T09:00", TEXT, "day"),  # a week without its day is ISO 8601, too
         ("true and more", True, Parameter(type="boolean"), "flag"),
     ],
 )

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from synthtools.errors import DataError
 from synthtools.types import Parameter, Tool, ToolCall
+from synthtools.types.dates import is_date_time
 from synthtools.types.v1 import normalise_tool
 from synthtools.world.gate import Gate, check, fill, tool_gate
 from synthtools.world.pattern import draw_matching
-from synthtools.world.validators import compile_schema, first_problem, is_date_time
+from synthtools.world.validators import compile_schema, first_problem
 from tests.sample_data import sample
 
 TOOL = Tool(

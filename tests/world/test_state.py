@@ -10,7 +10,7 @@ from synthtools.errors import StateError
 from synthtools.types import Change
 from synthtools.types.canonical import same_json
 from synthtools.world.ids import next_id
-from synthtools.world.patch import apply_patch, diff, undo
+from synthtools.world.patch import apply_patch, diff
 from synthtools.world.state import StateSchema, apply_changes, copy_state
 from tests.world.hotel import COLLECTIONS, STATE
 
@@ -36,12 +36,6 @@ def test_applying_a_diff_gives_the_other_state_and_leaves_the_first_one_alone(be
     patch = diff(before, after)
     assert same_json(apply_patch(before, patch), after)
     assert same_json(before, kept)
-
-
-@given(states, states)
-def test_undo_leads_back(before, after):
-    patch = diff(before, after)
-    assert same_json(apply_patch(apply_patch(before, patch), undo(before, patch)), before)
 
 
 @given(states, states)

@@ -5,7 +5,8 @@ import pytest
 from synthtools.types import Parameter
 from synthtools.types.record import Json
 from synthtools.world.behaviour import Behaviour
-from synthtools.world.certification import Certification, Example
+from synthtools.world.certification import Certification
+from synthtools.world.example import Example
 from tests.world.behaviours.bank import BANK
 from tests.world.behaviours.bare import BARE, Bare, source_of
 from tests.world.behaviours.clinic import CLINIC

@@ -1,0 +1,52 @@
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from synthtools.errors import ReplayError
+from synthtools.world.replay import fingerprint
+from synthtools.world.replayer import Replayer
+from tests.world.test_certificate import ASK, BOOK, call, task
+
+
+@pytest.fixture
+def replayer() -> object:
+    made = Replayer()
+    yield made
+    made.close()
+
+
+def test_tasks_are_replayed_elsewhere_as_they_come_by_one_process(replayer: Replayer) -> None:
+    assert replayer.fingerprint(BOOK) == fingerprint(BOOK)
+    first = replayer._process
+    assert replayer.fingerprint(task("x", call("Nope"))).startswith("error: ")
+    assert replayer.fingerprint(ASK) == fingerprint(ASK)
+    assert replayer._process is first
+
+
+def test_a_process_that_was_killed_is_replaced(replayer: Replayer) -> None:
+    replayer.fingerprint(BOOK)
+    process = replayer._process
+    assert process is not None
+    os.kill(process.running.pid, signal.SIGKILL)
+    process.running.wait()
+    assert replayer.fingerprint(BOOK) == fingerprint(BOOK)
+
+
+def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
+    replayer: Replayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nsys.stderr.write('no room')\nsys.stderr.flush()\nos._exit(3)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ReplayError, match="no room"):
+        replayer.fingerprint(BOOK)
+
+
+def test_a_task_that_takes_too_long_ends_the_process() -> None:
+    replayer = Replayer(seconds=0.0)
+    with pytest.raises(ReplayError, match="failed"):
+        replayer.fingerprint(BOOK)
+    replayer.close()
