@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from synthtools import __version__
+from synthtools.cli.counting import Count
 from synthtools.exports.lines import Whole
-from synthtools.exports.task_content import CONTENT, write_corpus
+from synthtools.exports.task_content import CERTIFICATES, CONTENT, WORLDS, write_corpus
 from synthtools.runs.run import Run, open_run
-from synthtools.runs.scheduler import Summary
 from synthtools.runs.stages import Stage
 from synthtools.runs.store import Store
 
@@ -15,31 +16,31 @@ _FILES_OF = "files of "
 """Before a stage, the key under which a run keeps what its files were written from."""
 
 
-def write_files(folder: Path, stages: Sequence[Stage], summary: Summary) -> list[Path]:
-    """Writes the corpus and the rollouts of a run where the stages made some, whole or not at all.
+def write_files(folder: Path, stages: Sequence[Stage]) -> list[Path]:
+    """Writes the corpus and the rollouts of a run where one of the stages makes them, whole or not at all.
 
-    Files that a process did not come to write, for it was killed after its last record, are written by the next one.
-    Returns what was written. Raises: RunError where the folder cannot be written.
+    Files that have the records as they are now, written by this version, stay as they are: what they were written from
+    is noted in the run once they are there. So those that a process did not come to write, for it was killed before,
+    are written by the next one. Returns what was written. Raises: RunError where the folder cannot be written.
     """
-    names = {stage.name for stage in stages}
+    files = {
+        "task-audit": ([folder / f"{name}.jsonl" for name in (CONTENT, WORLDS, CERTIFICATES)], _write_tasks),
+        "trajectory-generation": ([folder / TRAJECTORIES], _write_rollouts),
+    }
     written: list[Path] = []
     states: dict[str, str] = {}
     with open_run(folder) as run:
-        content = folder / f"{CONTENT}.jsonl"
-        tasks = run.store.count("task-audit", ("done",))
-        if "task-audit" in names and tasks and (summary.done or not _is_written(run, "task-audit", content)):
-            states["task-audit"] = run.store.ids_sha256("task-audit")
-            files = write_corpus(run.tasks(), folder)
-            written += [files.content, files.worlds, files.certificates]
-        rollouts = folder / TRAJECTORIES
-        stage = "trajectory-generation"
-        count = run.store.count(stage, ("done",))
-        if stage in names and count and (summary.done or not _is_written(run, stage, rollouts)):
-            states[stage] = run.store.ids_sha256(stage)
-            with Whole(rollouts) as out:
-                for trajectory in run.trajectories():
-                    out.write(rollouts, {"id": trajectory.id, **trajectory.to_json()})
-            written.append(rollouts)
+        for stage, (targets, write) in files.items():
+            total = run.store.count(stage, ("done",))
+            if not total or stage not in {chosen.name for chosen in stages}:
+                continue
+            state = f"{__version__} {run.store.makings_sha256(stage)}"
+            if run.store.meta(_FILES_OF + stage) == state and all(target.exists() for target in targets):
+                continue
+            with Count(f"writing {targets[0].name}", total) as count:
+                write(run, count)
+            written += targets
+            states[stage] = state
     if states:
         with Store(folder) as store:
             for stage, state in states.items():
@@ -47,6 +48,12 @@ def write_files(folder: Path, stages: Sequence[Stage], summary: Summary) -> list
     return written
 
 
-def _is_written(run: Run, stage: str, file: Path) -> bool:
-    """Whether a file has the records of a stage as they are now."""
-    return file.exists() and run.store.meta(_FILES_OF + stage) == run.store.ids_sha256(stage)
+def _write_tasks(run: Run, count: Count) -> None:
+    write_corpus(count.over(run.tasks()), run.path)
+
+
+def _write_rollouts(run: Run, count: Count) -> None:
+    target = run.path / TRAJECTORIES
+    with Whole(target) as out:
+        for trajectory in count.over(run.trajectories()):
+            out.write(target, {"id": trajectory.id, **trajectory.to_json()})

@@ -5,19 +5,23 @@ from pathlib import Path
 import orjson
 import typer
 
+from synthtools.cli.counting import Count
 from synthtools.cli.options import ModelOptions
-from synthtools.cli.work import gather_settings, out, say
+from synthtools.cli.output import out, print_json, say
+from synthtools.cli.work import gather_settings
 from synthtools.errors import UsageError
 from synthtools.optimizers.calibration.judged import judges_in
 from synthtools.reports.costs import costs, costs_json
 from synthtools.reports.duplicates import Repeated, find_repetitions
-from synthtools.reports.funnel import funnel, left_line
+from synthtools.reports.funnel import funnel, left_line, slow_lines
 from synthtools.reports.text import plain, shown
 from synthtools.reports.views import view
 from synthtools.runs.item import Item
 from synthtools.runs.judges import standing
+from synthtools.runs.reader import STORE_NAME
 from synthtools.runs.run import Run, open_run
 from synthtools.runs.stages import STAGES, UNHASHED
+from synthtools.runs.status import RunStatus
 from synthtools.types.record import Json
 
 
@@ -28,8 +32,8 @@ def show_status(folder: Path, options: ModelOptions, *, as_json: bool, check: bo
     """
     with open_run(folder) as run:
         status = run.status()
-        damage = [plain(line) for line in run.store.damage(UNHASHED)] if check else []
-        repeated = _repetitions(run) if check and not damage else ()
+        damage = _damage(run, status) if check else []
+        repeated = _repetitions(run, status) if check and not damage else ()
         if as_json:
             report = status.to_json()
             if check:
@@ -37,13 +41,14 @@ def show_status(folder: Path, options: ModelOptions, *, as_json: bool, check: bo
                 report["near_duplicates"] = {kind.what: kind.to_json() for kind in repeated}
             if cost:
                 report.update(costs_json(run.store, status, gather_settings(folder, options)))
-            print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+            print_json(report)
         else:
             out.print(funnel(run.store, status))
             if cost:
                 out.print(costs(run.store, status, gather_settings(folder, options)))
-            if left := left_line(status):
-                out.print(shown(left))
+            for line in [left_line(status), *slow_lines(status)]:
+                if line:
+                    out.print(shown(line), soft_wrap=True)
             if check and not damage:
                 out.print("every record matches its hash")
             for kind in repeated:
@@ -52,12 +57,19 @@ def show_status(folder: Path, options: ModelOptions, *, as_json: bool, check: bo
     if damage:
         for line in damage:
             say(line)
+        say(f"what is not named here is whole: restore {folder / STORE_NAME} from a copy, or make those stages again")
         raise typer.Exit(UsageError.exit_code)
 
 
-def _repetitions(run: Run) -> tuple[Repeated, ...]:
+def _damage(run: Run, status: RunStatus) -> list[str]:
+    with Count("checking records", sum(stage.done for stage in status.stages.values())) as count:
+        return [plain(line) for line in run.store.damage(UNHASHED, count.advance)]
+
+
+def _repetitions(run: Run, status: RunStatus) -> tuple[Repeated, ...]:
     threshold = gather_settings(run.path, ModelOptions()).profile.duplicate_threshold
-    return find_repetitions(run.store, threshold)
+    with Count("comparing environments", status.stages["env-generation"].done) as count:
+        return find_repetitions(run.store, threshold, count.advance)
 
 
 def show_record(folder: Path, id: str, stage: str | None, *, as_json: bool) -> None:
@@ -71,7 +83,7 @@ def show_record(folder: Path, id: str, stage: str | None, *, as_json: bool) -> N
             return
         payload = run.store.payload(item.stage, item.id)
         if as_json:
-            print(orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2).decode())
+            print_json(orjson.loads(payload))
             return
         out.print(shown(f"{item.stage}", "dim"))
         record = STAGES[item.stage].read(payload, item.id)
@@ -97,7 +109,7 @@ def _chosen(run: Run, id: str, stage: str | None) -> Item:
 def _show_outcome(item: Item, *, as_json: bool) -> None:
     if as_json:
         row = {"stage": item.stage, "id": item.id, "status": item.status, "reason": item.reason, "detail": item.detail}
-        print(orjson.dumps(row, option=orjson.OPT_INDENT_2).decode())
+        print_json(row)
         return
     words = {
         "todo": "planned, not tried yet",

@@ -1,6 +1,7 @@
 """JSON Lines files, plain or gzipped: rows with line numbers, an index by key, and writing all or nothing."""
 
 import contextlib
+import glob
 import gzip
 import os
 import shutil
@@ -112,6 +113,27 @@ def beside(path: Path, name: str) -> Path | None:
     return None
 
 
+_PART = ".part"
+
+
+def _clear(target: Path) -> None:
+    """Removes what killed processes had written of a file: the parts that name a process which is no more."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*{_PART}"):
+        owner = part.name.removeprefix(f".{target.name}.").partition(".")[0]
+        if owner.isdigit() and not _lives(int(owner)):
+            part.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
+
 class Whole:
     """Files written beside their targets and renamed together at the end, so that readers see all of it or nothing.
 
@@ -127,16 +149,21 @@ class Whole:
         with self._failures():
             for target in self.targets:
                 target.parent.mkdir(parents=True, exist_ok=True)
+                _clear(target)
                 self._files[target] = tempfile.NamedTemporaryFile(
-                    dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False
+                    dir=target.parent, prefix=f".{target.name}.{os.getpid()}.", suffix=_PART, delete=False
                 )
         return self
 
     def write(self, target: Path, row: JsonObject) -> None:
         """Adds a row. Raises: StateError for what JSON cannot carry."""
         check_json(row)
+        self.write_json(target, orjson.dumps(row))
+
+    def write_json(self, target: Path, line: bytes) -> None:
+        """Adds a row that is JSON already, checked and on one line."""
         with self._failures():
-            self._files[target].write(orjson.dumps(row) + b"\n")
+            self._files[target].write(line + b"\n")
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
@@ -164,4 +191,5 @@ class Whole:
             yield
         except OSError as error:
             self._discard()
-            raise RunError(f"cannot write {error.filename or self.targets[0].parent}: {error.strerror}") from error
+            where = error.filename or self.targets[0].parent
+            raise RunError(f"cannot write {where}: {error.strerror}; files that were there are unchanged") from error

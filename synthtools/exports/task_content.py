@@ -124,7 +124,7 @@ def write_corpus(tasks: Iterable[Task], folder: str | Path) -> CorpusFiles:
                 seen.add(task.world.hash)
                 out.write(worlds, {"hash": task.world.hash, **task.world.to_json()})
             out.write(certificates, certificate_row(task))
-            out.write(content, task.row())
+            out.write_json(content, task.row_json())
             count += 1
     return CorpusFiles(content, worlds, certificates, count, len(seen))
 

@@ -1,6 +1,6 @@
 """How much the environments of a run repeat each other: tools and scenarios, within their fields and across them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,12 +89,15 @@ class Repeated:
         return {"seen": self.seen, "within_fields": self.within.to_json(), "across_fields": self.across.to_json()}
 
 
-def find_repetitions(store: StoreReader, threshold: float) -> tuple[Repeated, Repeated]:
+def find_repetitions(
+    store: StoreReader, threshold: float, compared: Callable[[int], None] = lambda number: None
+) -> tuple[Repeated, Repeated]:
     """The repetitions among the tools that later stages may use, and among the scenarios of the environments.
 
     Args:
         store: The run; its environments are read one at a time.
         threshold: Least similarity of what counts as the same, over 0 and at most 1.
+        compared: Told how many further environments were compared.
 
     Raises: RunError where a record is damaged.
     """
@@ -105,6 +108,7 @@ def find_repetitions(store: StoreReader, threshold: float) -> tuple[Repeated, Re
         for tool in env.tools:
             if tool.name in usable:
                 tools.add(item.field, f"{tool.name} of {env.id}", tool_text(tool))
+        compared(1)
     return tools, scenarios
 
 

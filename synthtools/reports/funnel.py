@@ -8,6 +8,7 @@ from synthtools.reports.quality import models_line, quality
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.status import RunStatus
+from synthtools.runs.stragglers import Timed
 from synthtools.types.usage import Usage
 
 _MOST_REASONS = 6
@@ -44,6 +45,28 @@ def left_line(status: RunStatus) -> str:
     """What is planned and not yet done, in a line; empty where nothing is."""
     left = [f"{stage.left} {name}" for name, stage in status.stages.items() if stage.left]
     return f"left to do: {', '.join(left)}" if left else ""
+
+
+def slow_lines(status: RunStatus) -> list[str]:
+    """The items that took, or take, much longer than others of their stage, in a line a stage that has some."""
+    lines: list[str] = []
+    for stage, times in status.times.items():
+        if named := times.stragglers:
+            told = ", ".join(_slow(item) for item in named)
+            more = f" and {times.slow - len(named)} more" if times.slow > len(named) else ""
+            usual = f"usually {_seconds(times.median)} s, 95% within {_seconds(times.p95)}"
+            lines.append(f"slow in {stage} ({usual}): {told}{more}")
+    return lines
+
+
+def _slow(item: Timed) -> str:
+    times = f", {item.times:,.0f}x" if item.times is not None else ""
+    state = {"todo": ", not ended", "failed": ", failed"}.get(item.status, "")
+    return f"{item.id} ({item.seconds:,.0f} s{times}{state})"
+
+
+def _seconds(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _why(reasons: list[tuple[str, tuple[str, str, int]]], stage: str) -> str:

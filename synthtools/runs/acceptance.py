@@ -7,6 +7,7 @@ import orjson
 
 from synthtools.config import Settings, differences
 from synthtools.errors import ConfigError
+from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import Stage
 from synthtools.runs.store import Store
 from synthtools.types.record import JsonObject
@@ -15,7 +16,24 @@ from synthtools.types.record import JsonObject
 def accept_settings(
     store: Store, stages: Sequence[Stage], settings: Settings, programs: Mapping[str, str], *, accept_changes: bool
 ) -> None:
-    """Compares the settings that change results with those the stages' records were made with, and notes them.
+    """Checks the settings that change results, and notes them for the stages.
+
+    Args and errors: as `check_settings`.
+    """
+    deciding = check_settings(store, stages, settings, programs, accept_changes=accept_changes)
+    for stage, now in deciding.items():
+        store.set_meta(settings_key(stage), orjson.dumps(now).decode())
+
+
+def check_settings(
+    store: StoreReader,
+    stages: Sequence[Stage],
+    settings: Settings,
+    programs: Mapping[str, str],
+    *,
+    accept_changes: bool,
+) -> dict[str, JsonObject]:
+    """Compares the settings that change results with those the stages' records were made with.
 
     Args:
         store: The run.
@@ -23,6 +41,8 @@ def accept_settings(
         settings: The settings of this command.
         programs: By stage, the SHA-256 of the file its program's state comes from.
         accept_changes: Whether other settings are welcome; records that exist stay as they are.
+
+    Returns: The settings by stage.
 
     Raises: ConfigError, saying what differs.
     """
@@ -32,7 +52,7 @@ def accept_settings(
         now = settings.deciding(stage.shape, stage.roles)
         now["program"] = programs.get(stage.name, "")
         deciding[stage.name] = now
-        before = store.meta(_key(stage))
+        before = store.meta(settings_key(stage.name))
         if before is not None and store.count(stage.name, ("done", "dropped", "failed")):
             found += differences(cast(JsonObject, orjson.loads(before)), now)
     if found and not accept_changes:
@@ -40,9 +60,9 @@ def accept_settings(
             f"the run {store.folder} was made with other settings: {'; '.join(dict.fromkeys(found))}. "
             "Add --accept-changes to go on with the new ones (what is done stays), or give the old ones"
         )
-    for stage in stages:
-        store.set_meta(_key(stage), orjson.dumps(deciding[stage.name]).decode())
+    return deciding
 
 
-def _key(stage: Stage) -> str:
-    return f"settings:{stage.name}"
+def settings_key(stage: str) -> str:
+    """Where a run notes the settings that a stage's records were made with."""
+    return f"settings:{stage}"

@@ -72,6 +72,15 @@ class CompileRows:
             )
         )
 
+    def by_other_metrics(self, settings: JsonObject) -> tuple[str, ...]:
+        """Ids of the compiles that differ from this one in their metric alone, the latest first."""
+        found = self._store.rows(
+            "SELECT id, settings FROM compiles WHERE id != ? ORDER BY started DESC", (self.item.id,)
+        )
+        same = {**settings, "metric": None}
+        known = ((str(id), cast(JsonObject, orjson.loads(cast(str, text)))) for id, text in found)
+        return tuple(id for id, noted in known if {**noted, "metric": None} == same)
+
     def result(self) -> bytes | None:
         """What the compile came to; None: it has not ended."""
         found = self._store.rows("SELECT result FROM compiles WHERE id = ?", (self.item.id,))
@@ -115,6 +124,18 @@ class CompileRows:
                 "INSERT OR IGNORE INTO evaluations (compile, candidate, case_id, variation, part, score, reason, "
                 "parts, calls, prompt_tokens, completion_tokens, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
+            )
+        )
+
+    def answered(self) -> dict[str, int]:
+        """By part of the cases: how many the program as it was has answered. Waits for what is being written."""
+        return self._store.write(
+            lambda connection: dict(
+                connection.execute(
+                    "SELECT part, count(*) FROM evaluations JOIN candidates USING (compile, candidate) "
+                    "WHERE compile = ? AND position = 0 AND variation = '' GROUP BY part",
+                    (self.item.id,),
+                ).fetchall()
             )
         )
 

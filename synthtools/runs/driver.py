@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
+import sys
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,11 +22,17 @@ from synthtools.runs.journal import RunLedger
 from synthtools.runs.judges import note_judges
 from synthtools.runs.models import Models, ProgramFiles, program_hashes
 from synthtools.runs.progress import ProgressView, progress_view
+from synthtools.runs.prompt_growth import prompt_growth
 from synthtools.runs.ray.executor import RayExecutor
 from synthtools.runs.scheduler import Limits, Scheduler, Summary, Watcher
 from synthtools.runs.stages import Program, Stage
 from synthtools.runs.store import Store
+from synthtools.runs.stragglers import Begun
 from synthtools.runs.transitions import RunTransitions
+from synthtools.world import sandbox
+
+_SWITCH_SECONDS = 0.0005
+"""After which a thread gives the interpreter to another that asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     Raises: UsageError, where settings, files or the run are wrong.
     """
     stages = work.stages
+    growths = prompt_growth(store, work.program_files, work.settings.profile)  # before the programs are noted
     accept_settings(
         store, stages, work.settings, program_hashes(work.program_files), accept_changes=work.accept_changes
     )
@@ -84,20 +94,21 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
     remote: RayExecutor | None = None
     if work.settings.run.executor == "ray":
         remote = RayExecutor(store, ledger, budget, work.settings, work.program_files, program)
-    executor = remote or LocalExecutor(
-        store,
-        ledger,
-        program,
-        before_call=budget.check,
-    )
+    local = LocalExecutor(store, ledger, program, before_call=budget.check)
+
+    def has_free_calls() -> bool:
+        servers = made[0].servers() if made and remote is None else ()
+        return bool(servers) and all(state.in_flight < state.limit for state in servers)
+
     view = progress_view(
         *(console, store, stages),
         lambda: made[0].servers() if made and remote is None else (),
         lambda: remote.line() if remote is not None else made[0].fallback_line() if made else "",
     )
+    begun = Begun(store)
     scheduler = Scheduler(
         store,
-        executor,
+        remote or local,
         stages,
         work.settings.profile,
         Limits(
@@ -107,19 +118,40 @@ def drive(store: Store, work: Work, console: Console) -> Summary:
             item_seconds=work.settings.run.item_seconds,
             provider_failures=work.settings.run.provider_failures,
         ),
-        watchers=(view, *work.watchers),
+        watchers=(view, begun, *work.watchers),
         wanted=work.wanted,
         goal=work.goal,
         more=work.more,
+        has_free_calls=has_free_calls,
     )
     if not scheduler.prepare():
         return Summary(ending="goal" if work.goal() else "finished")
-    note_forecast(store, plan(store, stages, work.settings.profile, work.limit))
-    with models().used(), remote.opened() if remote is not None else contextlib.nullcontext(), view:
+    growth = {stage: one.tokens for stage, one in growths.items()}
+    note_forecast(store, plan(store, stages, work.settings.profile, work.limit, growth=growth))
+    if remote is None:
+        models().prepare()
+        local.load(stages)
+    make_way_for_calls()
+    with models().used(), remote.opened() if remote is not None else contextlib.nullcontext(), begun, view:
         return asyncio.run(_run(scheduler, view, console))
 
 
+def make_way_for_calls() -> None:
+    """Sets this process up so that nothing stalls its event loop, with all calls in flight, for long.
+
+    The garbage collector leaves alone all that there is by now: modules, programs, models. They live as long as the
+    process; each full collection would look at them, for a tenth of a second and more. And threads that run code let
+    go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a command as it
+    starts to work, never for a library, in whose process others have a say.
+    """
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+
+
 async def _run(scheduler: Scheduler, view: ProgressView, console: Console) -> Summary:
+    # Code of worlds runs in as many threads as there are sandboxes for: more would only compete with this loop.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(sandbox.PROCESSES))
     ticking = asyncio.create_task(_tick(view))
     try:
         with _signals(scheduler, console):

@@ -1,6 +1,6 @@
 """Executors: they call a stage's program on an item. The scheduler decides which item; the driver alone writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from synthtools.backends.scope import scope
@@ -53,10 +53,14 @@ class LocalExecutor:
         self._programs: dict[str, Program] = {}
         self._before_call = before_call
 
+    def load(self, stages: Sequence[Stage]) -> None:
+        """Makes the programs of stages beforehand, since their imports would stall calls that are in flight."""
+        for stage in stages:
+            self._program(stage)
+
     async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
         """Runs the program in the item's scope."""
-        if stage.name not in self._programs:
-            self._programs[stage.name] = self._make(stage)
+        program = self._program(stage)
         with scope(
             stage=stage.name,
             item=item.id,
@@ -65,4 +69,9 @@ class LocalExecutor:
             before_call=self._before_call,
             variation=variation,
         ):
-            return await self._programs[stage.name].acall(**inputs)
+            return await program.acall(**inputs)
+
+    def _program(self, stage: Stage) -> Program:
+        if stage.name not in self._programs:
+            self._programs[stage.name] = self._make(stage)
+        return self._programs[stage.name]

@@ -102,7 +102,12 @@ _KEY = "forecast"
 
 
 def plan(
-    store: StoreReader | None, stages: Sequence[Stage], profile: Profile, limit: int | None, fields: int = 0
+    store: StoreReader | None,
+    stages: Sequence[Stage],
+    profile: Profile,
+    limit: int | None,
+    fields: int = 0,
+    growth: Mapping[str, float] | None = None,
 ) -> dict[str, Plan]:
     """What a command is likely to add to a run, by stage.
 
@@ -112,6 +117,7 @@ def plan(
         profile: The counts of the items.
         limit: Most items of a stage that exist afterwards.
         fields: Fields whose first items are not in the run yet.
+        growth: By stage: tokens by which a prompt is longer, on average over its calls, than those the rates are of.
     """
     counts = store.counts() if store is not None else {}
     rates = _rates(store, counts, profile)
@@ -140,7 +146,7 @@ def plan(
                 at_most=at_most,
                 items=items,
                 calls=items * rate.calls,
-                prompt_tokens=items * rate.prompt_tokens,
+                prompt_tokens=items * (rate.prompt_tokens + rate.calls * (growth or {}).get(stage.name, 0.0)),
                 completion_tokens=items * rate.completion_tokens,
                 own_rates=rate.own,
             )

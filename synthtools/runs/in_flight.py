@@ -6,13 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 
 from synthtools.runs.item import Item, Outcome
+from synthtools.runs.stragglers import KNOWN, slow_after
 
-_TIMES = 5.0
-"""An item is slow that takes so many times the median of its stage."""
-_LEAST = 10.0
-"""Seconds below which nothing is slow."""
-_KNOWN = 5
-"""Items of a stage that must have ended before its median says anything."""
 _RECENT = 101
 """Items that the median is of, the last ones."""
 _SHOWN = 3
@@ -46,11 +41,11 @@ class InFlight:
     def slow(self) -> str:
         """The oldest items that take several times as long as others of their stage; empty where there are none."""
         now = self._clock()
-        usual = {stage: statistics.median(known) for stage, known in self._seconds.items() if len(known) >= _KNOWN}
+        usual = {stage: statistics.median(known) for stage, known in self._seconds.items() if len(known) >= KNOWN}
         found = [
             f"{id} ({now - since:.0f} s in {stage}, usually {usual[stage]:.2g})"
             for (stage, id), since in self._since.items()
-            if stage in usual and now - since > max(_LEAST, _TIMES * usual[stage])
+            if stage in usual and now - since > slow_after(usual[stage])
         ]
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         return f"slow: {', '.join(found[:_SHOWN])}{more}" if found else ""

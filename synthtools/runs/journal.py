@@ -41,11 +41,18 @@ class ItemJournal:
         self._store = store
         self._item = item
         self._pending: list[Future[object]] = []
+        self._keys: set[str] | None = None
+        """Of the answers that are there, once `get` has looked: nobody else adds any."""
 
     def get(self, key: str) -> JsonObject | None:
         """The answer under a key. Raises: RunError where an earlier answer could not be written."""
         while self._pending:
             self._pending.pop().result()
+        if self._keys is None:
+            sql = "SELECT key FROM journal WHERE stage = ? AND item = ?"
+            self._keys = {str(row[0]) for row in self._store.rows(sql, self._item.key)}
+        if key not in self._keys:
+            return None
         found = self._store.rows(
             "SELECT answer FROM journal WHERE stage = ? AND item = ? AND key = ?", (*self._item.key, key)
         )
@@ -58,6 +65,8 @@ class ItemJournal:
     def put_packed(self, key: str, answer: bytes) -> None:
         """Keeps an answer that was packed elsewhere."""
         values = (*self._item.key, key, answer)
+        if self._keys is not None:
+            self._keys.add(key)
         self._pending.append(
             self._store.submit(
                 lambda connection: connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)

@@ -76,13 +76,15 @@ def note_judges(store: Store, program: Any, main_model: str) -> None:
 
 
 def prompt_hash(predict: Any) -> str:
-    """SHA-256 (hex) of what a predictor asks: instructions, fields and demos."""
+    """SHA-256 (hex) of what a predictor asks: instructions, fields, demos, and how it decides where that was fitted."""
     signature = predict.signature
     fields = [
         (name, str(field.annotation), repr(field.metadata), field.json_schema_extra)
         for name, field in signature.model_fields.items()
     ]
     asked = {"instructions": signature.instructions, "fields": fields, "demos": [dict(demo) for demo in predict.demos]}
+    if predict.fields:
+        asked["decisions"] = predict.fields
     return sha256(orjson.dumps(asked, default=repr, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 

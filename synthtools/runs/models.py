@@ -58,6 +58,13 @@ class Models:
         ):
             yield
 
+    def prepare(self) -> None:
+        """Does now what the models would do once at their first calls: imports would stall the others in flight."""
+        from synthtools.backends.registry import prepare
+
+        for model in self._reached.values():
+            prepare(model)
+
     def servers(self) -> tuple["ServersState", ...]:
         """How the servers of each model are doing; none for models in this process."""
         from synthtools.backends.registry import servers_state
@@ -81,7 +88,13 @@ class Models:
         if stage.worlds:
             program.transitions = self._transitions
         self.assign(program)
+        self._check_decisions(program)
         return cast(Program, program)
+
+    def _check_decisions(self, program: Any) -> None:
+        from synthtools.modules.role import check_decisions
+
+        check_decisions(program, self.main)
 
     def assign(self, program: Any) -> None:
         """Gives each role of a program its own model, where the settings name one."""

@@ -4,9 +4,9 @@ import hashlib
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 from urllib.parse import quote
 
 from synthtools.errors import DamagedRecord, RunError
@@ -20,6 +20,8 @@ _ITEM = "stage, id, parent, position, field, status, reason, detail, tries"
 _PAGE = 200
 _TALLIED = 2
 """Schema version since which records are counted."""
+_NOTED = 5
+"""Schema version since which it is noted what is begun."""
 
 
 class StoreReader:
@@ -45,6 +47,12 @@ class StoreReader:
     def close(self) -> None:
         """Closes the file."""
         self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """All rows of a query that is known to be small. Raises: RunError where the file cannot be read."""
@@ -157,21 +165,41 @@ class StoreReader:
             found.setdefault(str(stage), {})[str(name)] = cast(int, number)
         return found
 
+    def begun(self, stage: str) -> list[tuple[str, float]]:
+        """The items of a stage that are begun and not ended, with the time of that (seconds since 1970), oldest first.
+
+        After a process was killed they are those it left, until the next one works on the run.
+        """
+        if self._version < _NOTED:
+            return []
+        found = self.rows("SELECT id, begun FROM in_flight WHERE stage = ? ORDER BY begun, id", (stage,))
+        return [(str(id), cast(float, begun)) for id, begun in found]
+
     def ids_sha256(self, stage: str) -> str:
         """SHA-256 over the sorted ids and content hashes of the done records (`id`, tab, hash, newline each)."""
+        return self._sha256_of(stage, "hash")
+
+    def makings_sha256(self, stage: str) -> str:
+        """The same with the seconds that each record took: another one, too, where a record was made again alike."""
+        return self._sha256_of(stage, "hash || char(9) || seconds")
+
+    def _sha256_of(self, stage: str, what: str) -> str:
         digest = hashlib.sha256()
         after = ""
-        sql = "SELECT id, hash FROM items WHERE stage = ? AND status = 'done' AND id > ? ORDER BY id LIMIT 5000"
+        sql = f"SELECT id, {what} FROM items WHERE stage = ? AND status = 'done' AND id > ? ORDER BY id LIMIT 5000"
         while page := self.rows(sql, (stage, after)):
-            for id, hash in page:
-                digest.update(f"{id}\t{hash}\n".encode())
+            digest.update("".join(f"{id}\t{value}\n" for id, value in page).encode())
             after = str(page[-1][0])
         return digest.hexdigest()
 
-    def damage(self, ignored: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    def damage(
+        self, ignored: dict[str, tuple[str, ...]], checked: Callable[[int], None] = lambda number: None
+    ) -> Iterator[str]:
         """Checks the file, every payload against its hash and every recorded call; a line for each thing found wrong.
 
-        `ignored`: by stage, the keys of a payload that its hash leaves out.
+        Args:
+            ignored: By stage, the keys of a payload that its hash leaves out.
+            checked: Told how many further records were checked, now and then.
         """
         for (line,) in self.rows("PRAGMA integrity_check"):
             if line != "ok":
@@ -186,6 +214,7 @@ class StoreReader:
                 if not _is_whole(cast("bytes | None", body), str(hash), ignored.get(str(stage), ())):
                     yield f"the {stage} record {id} does not match its content hash"
             last = page[-1][0]
+            checked(len(page))
         key: object = ""
         while page := self.rows("SELECT key, body FROM transitions WHERE key > ? ORDER BY key LIMIT 1000", (key,)):
             for key, body in page:

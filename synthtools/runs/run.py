@@ -9,6 +9,7 @@ from synthtools.runs.item import Item
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES
 from synthtools.runs.status import RunStatus, read_status
+from synthtools.runs.tasks import TaskReader
 from synthtools.types.audit import AuditedEnv
 from synthtools.types.environment import EnvSpec
 from synthtools.types.task import Task
@@ -47,8 +48,10 @@ class Run:
         return self._records("env-audit")
 
     def tasks(self) -> Iterator[Task]:
-        """Every task that was released."""
-        return self._records("task-audit")
+        """Every task that was released; tasks of one environment share its world."""
+        reader = TaskReader()
+        for item in self.store.each("task-audit"):
+            yield reader.read(self.store.payload(item.stage, item.id), item.id)
 
     def trajectories(self) -> Iterator[Trajectory]:
         """Every rollout, solved or not, with its verdict."""

@@ -3,9 +3,13 @@
 The deepest stage that has something to do comes first, so that work in progress is bounded: an environment goes
 through all stages before another one is begun, as far as there is room for both. No stage is left waiting for ever:
 what is deeper was made from records that are there, so it runs out, and an item that hangs keeps one place and no more.
+
+Items are begun one by one, and the event loop has a turn after each: what an item does before its first answer comes
+(records read, a prompt written) is done at once, and that of hundreds together would stall every call in flight.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,13 +44,19 @@ Ending = Literal["finished", "goal", "limit", "budget", "deadline", "provider", 
 _DETAIL = 2000
 """Most characters of an error that are kept."""
 
+_MORE_ITEMS = 2
+"""Most items in flight, in times the calls that may be, while some of the items are at work that is no call."""
+
+_LOOK_SECONDS = 0.1
+"""Between two looks at whether calls are free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one command."""
 
     concurrency: int = 1
-    """Items in flight."""
+    """Calls in flight, and so items; more items only while `has_free_calls`."""
     limit: int | None = None
     """Most items of each stage that exist afterwards; internal stages are not counted."""
     seconds: float | None = None
@@ -101,6 +111,7 @@ class Scheduler:
         wanted: Callable[[Item], bool] = lambda item: True,
         goal: Callable[[], bool] = lambda: False,
         more: Callable[[], Sequence[Item]] = lambda: (),
+        has_free_calls: Callable[[], bool] | None = None,
     ) -> None:
         """Sets up one run of the scheduler.
 
@@ -114,6 +125,8 @@ class Scheduler:
             wanted: Which items are to be done at all.
             goal: Asked after every item; true ends the run.
             more: Asked for further items when nothing is left; none ends the run.
+            has_free_calls: Whether the models would take one call more, now; None: nobody knows. Items that run code
+                make no call meanwhile, so that others are begun in their place.
         """
         self._store = store
         self._executor = executor
@@ -123,6 +136,7 @@ class Scheduler:
         self._watchers = watchers
         self._goal = goal
         self._more = more
+        self._has_free_calls = has_free_calls
         self._records = Records(store, duplicate_threshold=profile.duplicate_threshold)
         self._siblings = {stage.waits_for: Siblings(store, stage.waits_for) for stage in stages if stage.waits_for}
         self._backlogs = {
@@ -135,6 +149,10 @@ class Scheduler:
         self._exist: dict[str, int] = {}
         self._summary = Summary()
         self._ending = False
+        self._changed = asyncio.Event()
+        """Set where an item has ended."""
+        self._error: BaseException | None = None
+        """What a program raised that is no error of an item."""
 
     def stop(self, ending: Ending, error: SynthToolsError | None = None) -> None:
         """Begins no further item; what is in flight is finished. The first reason given counts."""
@@ -171,23 +189,17 @@ class Scheduler:
             self.stop("goal")
         try:
             while True:
-                self._fill()
+                await self._fill()
+                if self._error is not None:
+                    raise self._error
                 if not self._running:
                     if self._ending or not self._store.plan(self._more()):
                         break
                     for backlog in self._backlogs.values():
                         backlog.refill()
                     continue
-                left = None if until is None else max(0.0, until - time.monotonic())
-                finished, _ = await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    key = self._running.pop(task).key
-                    self._busy.discard(key)
-                    self._committing.discard(key)
-                for task in finished:
-                    if not task.cancelled():
-                        task.result()
-                if not finished:
+                await self._change(until)
+                if until is not None and time.monotonic() >= until:
                     until = None
                     self.stop("deadline")
                 if self._summary.ending in ("deadline", "provider"):
@@ -218,8 +230,9 @@ class Scheduler:
     def _reader(self, item: Item) -> Callable[[], Any]:
         return lambda: self._records.record(item.stage, item.id)
 
-    def _fill(self) -> None:
-        while not self._ending and len(self._running) < self._limits.concurrency:
+    async def _fill(self) -> None:
+        """Begins items as far as there is room for them, the event loop having a turn after each."""
+        while not self._ending and self._has_room():
             item = self._next()
             if item is None:
                 return
@@ -227,7 +240,34 @@ class Scheduler:
             self._exist[item.stage] += 1
             for watcher in self._watchers:
                 watcher.started(item)
-            self._running[asyncio.create_task(self._do(item), name=f"{item.stage} {item.id}")] = item
+            task = asyncio.create_task(self._do(item), name=f"{item.stage} {item.id}")
+            self._running[task] = item
+            task.add_done_callback(self._ended)
+            await asyncio.sleep(0)
+
+    def _has_room(self) -> bool:
+        """Whether one more item may be begun; those that wait for answers fill the calls, however many there are."""
+        running, calls = len(self._running), self._limits.concurrency
+        if running < calls or self._has_free_calls is None:
+            return running < calls
+        return running < _MORE_ITEMS * calls and self._has_free_calls()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        key = self._running.pop(task).key
+        self._busy.discard(key)
+        self._committing.discard(key)
+        if not task.cancelled():
+            self._error = self._error or task.exception()
+        self._changed.set()
+
+    async def _change(self, until: float | None) -> None:
+        """Waits until an item has ended, a time of the monotonic clock has come, or calls may be free."""
+        seconds = None if until is None else max(0.0, until - time.monotonic())
+        if self._has_free_calls is not None:
+            seconds = _LOOK_SECONDS if seconds is None else min(seconds, _LOOK_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        self._changed.clear()
 
     def _next(self) -> Item | None:
         for stage in reversed(self._stages):

@@ -8,7 +8,7 @@ import sqlite3
 
 from synthtools.errors import RunError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version that this code writes, kept in SQLite's `user_version`."""
 
 APPLICATION_ID = 0x53594E54
@@ -41,7 +41,18 @@ CREATE TABLE evaluations (
 ) WITHOUT ROWID;
 """
 
-_TABLES = f"""{_TALLIES}{_COMPILES}
+_IN_FLIGHT = """
+CREATE TABLE in_flight (
+    stage TEXT NOT NULL, id TEXT NOT NULL, begun REAL NOT NULL,
+    PRIMARY KEY (stage, id)
+) WITHOUT ROWID;
+"""
+
+_TRANSITIONS_BY_TOOL = """
+CREATE INDEX IF NOT EXISTS transitions_by_tool ON transitions (tool);
+"""
+
+_TABLES = f"""{_TALLIES}{_COMPILES}{_IN_FLIGHT}
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE items (
@@ -83,19 +94,25 @@ CREATE TABLE ledger (
 );
 
 CREATE TABLE transitions (key TEXT PRIMARY KEY, tool TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-"""
+{_TRANSITIONS_BY_TOOL}"""
 
 _TIMES_AND_RETRIES = """
 ALTER TABLE ledger ADD COLUMN ended REAL NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN retry INTEGER NOT NULL DEFAULT 0;
 """
 
-_MIGRATIONS: dict[int, str] = {1: _TALLIES, 2: _TIMES_AND_RETRIES, 3: _COMPILES}
+_MIGRATIONS: dict[int, str] = {
+    1: _TALLIES,
+    2: _TIMES_AND_RETRIES,
+    3: _COMPILES,
+    4: _IN_FLIGHT + _TRANSITIONS_BY_TOOL,
+}
 """By the version a script starts from; each takes a file one version up.
 
 From 1: records that are there already stay uncounted until they are made again. From 2: of the calls that
 are there already it is not known when they ended (seconds since 1970; 0), and none counts as asked again.
-From 3: what is kept of compiles, of which there were none.
+From 3: what is kept of compiles, of which there were none. From 4: what is begun and not ended, of which nothing is
+known, and an index, which a run on Ray may have already.
 """
 
 

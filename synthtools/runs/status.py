@@ -8,6 +8,7 @@ from synthtools.runs.journal import total_usage, usage_by
 from synthtools.runs.judges import Standing, standings
 from synthtools.runs.reader import StoreReader
 from synthtools.runs.stages import STAGES
+from synthtools.runs.stragglers import StageTimes, read_times
 from synthtools.signatures.families import models_by_family
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.usage import ANSWERED, Usage
@@ -41,6 +42,8 @@ class RunStatus(NamedTuple):
     """What the done records of each stage count for, by name; `records` is how many were counted."""
     models: dict[str, list[str]]
     """The models that answered each role."""
+    times: dict[str, StageTimes]
+    """How long the items of a stage take, where enough are done to say, and which take much longer."""
     judges: dict[str, Standing]
     """Whether people calibrated the judges that were asked and whose verdicts are kept."""
 
@@ -81,6 +84,7 @@ class RunStatus(NamedTuple):
             "usage": self.usage.model_dump(mode="json"),
             "tallies": tallies,
             "models": {family: list[Json](models) for family, models in self.models.items()},
+            "times": {name: times.to_json() for name, times in self.times.items()},
             "judges": {judge: found.to_json() for judge, found in self.judges.items()},
         }
 
@@ -106,6 +110,7 @@ def read_status(store: StoreReader) -> RunStatus:
         usage=total_usage(store),
         tallies=store.tallies(),
         models=models_by_family(asked),
+        times={name: times for name in STAGES if (times := read_times(store, name)) is not None},
         judges=standings(store, [role for role, _ in asked]),
     )
 

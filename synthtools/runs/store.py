@@ -182,6 +182,7 @@ def _write_outcome(connection: sqlite3.Connection, outcome: Outcome, body: bytes
     before = connection.execute(
         "SELECT seq, hash FROM items JOIN payloads USING (seq) WHERE stage = ? AND id = ?", item.key
     ).fetchone()
+    connection.execute("DELETE FROM in_flight WHERE stage = ? AND id = ?", item.key)
     if before is not None and outcome.status != "done":
         _keep_record(connection, outcome, before[0])
         return

@@ -1,7 +1,10 @@
 import gzip
 import json
+import os
+import subprocess
 from pathlib import Path
 
+import orjson
 import pytest
 
 from synthtools.errors import DataError, RunError, StateError
@@ -102,6 +105,20 @@ def test_rows_have_the_seven_keys_in_order_and_native_json(tmp_path: Path):
     assert certificate["world"] == world["hash"] == WORLD.hash
 
 
+def test_a_tool_that_tasks_share_is_written_like_any_other(tmp_path: Path):
+    alone = Tool.from_wire(BOOK.to_wire())
+    tasks = [TASK, TASK.model_copy(update={"id": "b"}), TASK.model_copy(update={"id": "c", "tools": (alone,)})]
+    files = write_corpus(tasks, tmp_path)
+    assert files.content.read_bytes().splitlines() == [orjson.dumps(task.row()) for task in tasks]
+
+
+def test_a_tool_that_json_cannot_carry_is_refused(tmp_path: Path):
+    odd = BOOK.model_copy(update={"parameters": {"fee": Parameter(type="number", minimum=float("-inf"))}})
+    with pytest.raises(StateError):
+        write_corpus([TASK.model_copy(update={"tools": (odd,)})], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_the_files_beside_it_a_task_has_no_world(tmp_path: Path):
     files = write_corpus([TASK], tmp_path)
     files.worlds.unlink()
@@ -181,6 +198,16 @@ def test_a_corpus_that_fails_half_way_leaves_the_old_one(tmp_path: Path):
     with pytest.raises(StateError, match="nan is no JSON number"):
         write_corpus([TASK, broken], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_a_killed_process_had_written_is_removed_by_the_next_and_what_others_write_is_not(tmp_path: Path):
+    over = subprocess.Popen(["true"])
+    over.wait()
+    ours, killed = (tmp_path / f".task_content.jsonl.{pid}.x1.part" for pid in (os.getpid(), over.pid))
+    for part in (ours, killed):
+        part.write_text("{}")
+    write_corpus([TASK], tmp_path)
+    assert (ours.exists(), killed.exists()) == (True, False)
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path):

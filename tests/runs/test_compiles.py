@@ -18,7 +18,7 @@ def evaluation(score: float, seconds: float) -> Evaluation:
 def test_a_run_of_the_version_before_takes_compiles(tmp_path: Path) -> None:
     Store(tmp_path / "run", create=True).close()
     with sqlite3.connect(tmp_path / "run" / STORE_NAME) as connection:
-        for table in ("compiles", "candidates", "evaluations"):
+        for table in ("compiles", "candidates", "evaluations", "in_flight"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 3")
     with Store(tmp_path / "run") as store:

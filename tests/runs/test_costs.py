@@ -90,7 +90,7 @@ def test_a_run_of_an_older_version_is_read_for_what_it_knows_and_brought_up_to_d
     booked(folder, call(retry=True))
     with sqlite3.connect(folder / STORE_NAME) as connection:  # as the second version left its files
         connection.executescript(
-            "DROP TABLE compiles; DROP TABLE candidates; DROP TABLE evaluations; "
+            "DROP TABLE in_flight; DROP TABLE compiles; DROP TABLE candidates; DROP TABLE evaluations; "
             "ALTER TABLE ledger DROP COLUMN ended; ALTER TABLE ledger DROP COLUMN retry; PRAGMA user_version = 2;"
         )
     reader = StoreReader(folder)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from synthtools.cli.corpus import write_files
 from synthtools.errors import DamagedRecord, RunError
 from synthtools.exports.task_content import CONTENT, write_corpus
 from synthtools.runs.costs import read_costs
@@ -97,6 +98,29 @@ def test_a_disk_that_fills_up_ends_a_run_with_one_line_and_the_rest_is_done_late
     reader = StoreReader(run)
     assert kept == {id: reader.hash_of("scenarios", id) for id in kept}
     reader.close()
+
+
+def test_a_disk_that_fills_up_under_the_corpus_leaves_the_old_one_and_the_next_command_writes_it(
+    tmp_path: Path,
+) -> None:
+    run = fake_run(tmp_path / "run")
+    stages = tuple(STAGES.values())
+    written = {path.name: path.read_bytes() for path in write_files(run, stages)}
+    with Store(run) as store:
+        store.redo("task-audit")
+    work_on(run)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with open_run(run):  # the index of SQLite's log is there before the files may not grow
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            with pytest.raises(RunError, match=r"cannot write .*: File too large; files that were there are unchanged"):
+                write_files(run, stages)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {name: (run / name).read_bytes() for name in written} == written
+    assert [path.name for path in run.iterdir() if path.name.endswith(".part")] == []
+    assert next(iter(write_files(run, stages))).name == f"{CONTENT}.jsonl"
+    assert write_files(run, stages) == []
 
 
 def test_after_an_error_of_the_file_nothing_later_is_written_without_what_was_before(tmp_path: Path) -> None:

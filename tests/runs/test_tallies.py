@@ -57,7 +57,7 @@ def test_a_run_of_an_older_version_is_read_brought_up_to_date_and_told_apart(tmp
         store.put(done(Item("task-audit", "a"), {"records": 1, "killed": 3}))
     with sqlite3.connect(folder / STORE_NAME) as connection:  # as the first version left its files
         connection.executescript(
-            "DROP TABLE compiles; DROP TABLE candidates; DROP TABLE evaluations; "
+            "DROP TABLE in_flight; DROP TABLE compiles; DROP TABLE candidates; DROP TABLE evaluations; "
             "DROP TABLE tallies; ALTER TABLE ledger DROP COLUMN ended; ALTER TABLE ledger DROP COLUMN retry; "
             "PRAGMA user_version = 1;"
         )

@@ -86,11 +86,6 @@ class RayExecutor:
     def opened(self) -> Generator[None]:
         """A block in which the cluster is connected. Raises: ConfigError where it cannot be reached."""
         run = self._settings.run
-        self._store.write(
-            lambda connection: connection.execute(
-                "CREATE INDEX IF NOT EXISTS transitions_by_tool ON transitions (tool)"
-            )
-        )
         with reached(run.ray_address, run.ray_workers) as cluster:
             self._cluster = cluster
             self._wanted = min(run.ray_workers or cluster.cpus, self._settings.concurrency)
