@@ -23,10 +23,11 @@ from dspy.utils.exceptions import LMError
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from synthtools.backends.decisions import option_probabilities
 from synthtools.backends.prompt import field_notes, parse_prompt, schema_note, shown_value, system_message, user_message
 from synthtools.backends.schemas import Bounds, WireSchema, closed_schema, wire_schema
 from synthtools.backends.scope import current_role
-from synthtools.errors import ConfigError, ParseError, SynthToolsError, TruncatedAnswer
+from synthtools.errors import ConfigError, ParseError, ProviderError, SynthToolsError, TruncatedAnswer
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
@@ -34,7 +35,9 @@ __all__ = ["Bounds", "Hidden", "SchemaFrom", "SynthAdapter", "parse_prompt", "re
 
 _FENCE = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?\s*```\Z", re.DOTALL)
 _CONFIG_KEYS = frozenset({"temperature", "top_p", "top_k", "seed", "max_tokens", "stop", "frequency_penalty",
-                          "presence_penalty"})  # fmt: skip
+                          "presence_penalty", "logprobs"})  # fmt: skip
+PROBABILITIES = "probabilities"
+"""Beside the outputs of a call that asked for `logprobs`: the probability of each option, by field and label."""
 _FORGOTTEN = "StringSignature"
 """What DSPy calls a signature whose instructions were rewritten or loaded."""
 _BOUND_SCHEMAS = 512
@@ -81,6 +84,8 @@ class SynthAdapter(dspy.Adapter):
     ) -> list[dict[str, Any]]:
         """One request and its checked answer (`n` of each where `n` is configured, each with its own seed).
 
+        With `logprobs` (alternatives of a token), an answer has the `probabilities` of what it decided beside it.
+
         Raises: ParseError, TruncatedAnswer, and whatever typed error the backend raises.
         """
         requests, schema = self._requests(lm, lm_kwargs, signature, demos, inputs)
@@ -88,7 +93,7 @@ class SynthAdapter(dspy.Adapter):
         for request in requests:
             with _our_errors():
                 response = cast(Response, lm(request))
-            answers.append(self._read(response, signature, schema))
+            answers.append(self._read(request, response, signature, schema))
         return answers
 
     async def acall(
@@ -105,7 +110,7 @@ class SynthAdapter(dspy.Adapter):
         async def ask(request: Request) -> dict[str, Any]:
             with _our_errors():
                 response = cast(Response, await cast(Any, lm).acall(request))
-            return self._read(response, signature, schema)
+            return self._read(request, response, signature, schema)
 
         if len(requests) == 1:
             return [await ask(requests[0])]
@@ -159,6 +164,8 @@ class SynthAdapter(dspy.Adapter):
         system, user = plan.system, user_message(signature.input_fields, inputs)
         settings = {**lm.kwargs, **lm_kwargs}
         count = int(settings.pop("n", None) or 1)
+        if settings.get("logprobs") is not None and PROBABILITIES in signature.output_fields:
+            raise ConfigError(f"{plan.title}: its output {PROBABILITIES} would hide those of its decisions (logprobs)")
         structured = getattr(getattr(lm, "engine", None), "supports_response_schema", True)
         if not structured:
             user = f"{user}\n\n{schema_note(schema.schema)}"
@@ -177,10 +184,18 @@ class SynthAdapter(dspy.Adapter):
         seeded = [replace(request, config=replace(request.config, seed=first + i)) for i in range(count)]
         return seeded, schema
 
-    def _read(self, response: Response, signature: type[dspy.Signature], schema: WireSchema) -> dict[str, Any]:
+    def _read(
+        self, request: Request, response: Response, signature: type[dspy.Signature], schema: WireSchema
+    ) -> dict[str, Any]:
         if response.finish_reason == "length":
             raise TruncatedAnswer("the answer was cut by the token limit; write less")
-        return self._plan(signature).read(response.message.text or "", schema)
+        text = response.message.text or ""
+        answer = self._plan(signature).read(text, schema)
+        if request.config.logprobs is None:
+            return answer
+        if not response.logprobs:
+            raise ProviderError(f"{request.model}: the answer came without the probabilities of its tokens (logprobs)")
+        return {**answer, PROBABILITIES: option_probabilities(response.logprobs, text, schema.schema)}
 
 
 class _Plan:

@@ -41,6 +41,7 @@ class DirectClient:
     """Asks one server once."""
 
     native_tools = True
+    logprobs = True
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(("extra_body", "structured"))

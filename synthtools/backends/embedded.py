@@ -39,6 +39,7 @@ class EmbeddedTransport:
     structured = True
     native_tools = False
     """llama.cpp reads the calls of some models' templates only, and not those of the catalogue's."""
+    logprobs = True
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(("n_ctx", "n_threads"))
@@ -137,6 +138,7 @@ class Generation:
         self._timeout = timeout
         self._stopped = threading.Event()
         self._text: list[str] = []
+        self._logprobs: list[Json] = []
         self._finish = ""
         self._usage: Json = None
         self._deadline: float | None = None
@@ -191,6 +193,7 @@ class Generation:
                 "index": 0,
                 "message": {"role": "assistant", "content": "".join(self._text)},
                 "finish_reason": self._finish,
+                "logprobs": {"content": self._logprobs} if self._logprobs else None,
             }],
             "usage": self._usage,
         }  # fmt: skip
@@ -203,6 +206,8 @@ class Generation:
         for choice in chunk.get("choices") or ():
             if piece := choice["delta"].get("content"):
                 self._text.append(piece)
+            if given := choice.get("logprobs"):
+                self._logprobs += given["content"]
             self._finish = choice.get("finish_reason") or self._finish
         self._usage = chunk.get("usage") or self._usage
         return self._stopped.is_set() or (self._deadline is not None and time.monotonic() > self._deadline)

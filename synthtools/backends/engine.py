@@ -77,6 +77,10 @@ class Calls:
                 f"{self.transport.model} takes no native tools: ask for the calls as fields of the answer, "
                 "as dspy adapters do without use_native_function_calling"
             )
+        if not self.transport.logprobs and "logprobs" in body:
+            raise ConfigError(
+                f"{self.transport.model} gives no probabilities of tokens (logprobs), which were asked for"
+            )
         role = scope.role or schema_title(body)
         call = _Call(body, scope, role)
         if scope.journal is None:
@@ -85,8 +89,11 @@ class Calls:
         return call, scope.journal.get(call.key)
 
     def fallback_of(self, call: _Call) -> Fallback | None:
-        """Who takes a call that fails; nobody where it has tools and the fallback takes none."""
-        if self.fallback is None or (has_tools(call.body) and not self.fallback.calls.transport.native_tools):
+        """Who takes a call that fails; nobody where it needs what the fallback cannot do."""
+        if self.fallback is None:
+            return None
+        other = self.fallback.calls.transport
+        if (has_tools(call.body) and not other.native_tools) or ("logprobs" in call.body and not other.logprobs):
             return None
         return self.fallback
 
@@ -102,7 +109,7 @@ class Calls:
 
     def answered(self, call: _Call, completion: JsonObject) -> Response:
         """Journals and books an answer, whatever it is worth."""
-        answer = trimmed(completion)
+        answer = trimmed(completion, call.body)
         if call.scope.journal is not None:
             call.scope.journal.put(call.key, answer)
         cut = finish_reason(answer) == "length"
@@ -162,7 +169,11 @@ class _Engine:
         self.calls = calls
         self.supports_response_schema = calls.transport.structured
         self.supports_function_calling = calls.transport.native_tools
-        self.supported_params = SUPPORTED_PARAMS | TOOL_KEYS if calls.transport.native_tools else SUPPORTED_PARAMS
+        self.supported_params = SUPPORTED_PARAMS
+        if calls.transport.native_tools:
+            self.supported_params |= TOOL_KEYS
+        if calls.transport.logprobs:
+            self.supported_params |= {"logprobs"}
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:
         """Copies of a program share the model's connections."""

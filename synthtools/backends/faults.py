@@ -60,19 +60,25 @@ class Faults:
     A run that asks the same meets the same faults, in whatever order its requests arrive.
     """
 
-    def __init__(self, chances: Mapping[str, Chance]) -> None:
-        """Has met nothing yet. `chances`: by name; their shares add up to 1 at most."""
+    def __init__(self, chances: Mapping[str, Chance], seed: int = 0) -> None:
+        """Has met nothing yet.
+
+        Args:
+            chances: By name; their shares add up to 1 at most.
+            seed: Servers with different ones, in [0, 2**64), do different things to the same request.
+        """
         if sum(chance.share for chance in chances.values()) > 1.0 + 1e-9:
             raise ValueError("the shares of all faults add up to 1 at most")
         self.met: Counter[str] = Counter()
         """Requests by the fault that they met."""
         self._chances = dict(chances)
+        self._seed = seed.to_bytes(8)
         self._came: Counter[bytes] = Counter()
 
     def meet(self, body: JsonObject) -> Fault | None:
         """The fault of a request; None: it is answered."""
         key = hashlib.blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
-        drawn = hashlib.blake2b(key, salt=self._came[key].to_bytes(8), digest_size=8).digest()
+        drawn = hashlib.blake2b(key, salt=self._came[key].to_bytes(8) + self._seed, digest_size=8).digest()
         self._came[key] += 1
         left = int.from_bytes(drawn) / 2**64
         for name, chance in self._chances.items():

@@ -1,9 +1,22 @@
 """How many calls in flight a server takes well, learned from its answers.
 
-A refusal halves the limit, and every round of answers raises it again. Slowness is no refusal: answers differ in
-length, machines are busy with other things, and a server that batches is slower and still gets more done. So where
-clearly more got done at a lower load (at half the load, say, in less than half the time an answer), the limit is
-lowered on trial only: unless as much gets done under it, it is taken back, and the next trial comes later.
+A refused call takes its place away, and every fourth answer gives one back. So the limit falls as long as more than one
+call in six is refused, in proportion to the share that is, as DCTCP's window does (RFC 8257), and rises by a quarter a
+round at most. Where a server refuses what exceeds its room, it ends closely above that room, with one call in six
+refused; where a server refuses up to so many however few there are, they cost no more than themselves. Halving at a
+refusal, as TCP does, keeps few refusals where there is no room, but leaves idle a server that refuses at random: about
+four calls in flight where one in ten is refused. To judge a server by the share of calls that it accepts is Google's
+client-side throttling ("Handling Overload" in Site Reliability Engineering, with K = 6/5); steps that are as large at
+any limit are those of T. Kelly's Scalable TCP (2003).
+
+The share alone does not tell who is refused: a server with a little less room than is asked of it gives each place that
+gets free to the next new call, and none to a call that comes back after its wait. So a call that is refused again takes
+away two places, then four, as its own waits get longer: room is made until it is answered.
+
+Slowness is no refusal: answers differ in length, machines are busy with other things, and a server that batches is
+slower and still gets more done. So where clearly more got done at a lower load (at half the load, say, in less than
+half the time an answer), the limit is lowered on trial only: unless as much gets done under it, it is taken back, and
+the next trial comes later.
 """
 
 import math
@@ -11,13 +24,12 @@ from dataclasses import dataclass, field
 
 _FEWEST_ANSWERS = 32
 """Answers at a load before its speed is judged."""
-_MEMORY = 0.1
+_MEMORY = 1.0 / 32
 """Weight of the newest answer in a smoothed time."""
 _STEPS = 4
 """Loads are told apart by so many steps between a load and its double."""
 _CLEARLY_MORE = 1.25
 """Times what gets done now, at a lower load, that makes a trial worth it."""
-_REFUSED_KEEPS = 0.5
 _TRIAL_KEEPS = 0.75
 _AS_MUCH = 0.9
 """Share of the calls a second before a trial that confirms it."""
@@ -25,8 +37,12 @@ _SETTLED = 3.0
 """Mean times of an answer until those that come are no longer the quick ones alone."""
 _FIRST_PATIENCE = 4
 """Rounds of answers between trials; doubled after each that is taken back."""
+_GIVEN_BACK = 1.0 / 4
+"""Places for an answer, of those that refusals took away."""
+_REFUSED_AGAIN = 2.0
+"""Times the places that the last refusal of the same call took away."""
 _REGROWTH = 1.0 / 32
-"""What an answer adds to a limit that slowness lowered; after a refusal, it is one a round."""
+"""Places for an answer, of those that slowness took away."""
 _TOKENS_OF_NOTHING = 20.0
 """Added to an answer's length: reading a prompt takes its time however short the answer."""
 
@@ -54,10 +70,9 @@ class _Speed:
 class _Trial:
     """A lower limit that has to prove itself."""
 
-    before: float
-    """The limit to go back to."""
+    limit: float
     done: float
-    """What got done under it, in tokens a second and up to a constant."""
+    """What got done without it, in tokens a second and up to a constant."""
     since: float
     """When answers begin to count."""
     speed: _Speed = field(default_factory=_Speed)
@@ -71,30 +86,24 @@ class AdaptiveLimit:
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling
-        self._value = float(ceiling)
-        self._fell = -math.inf
+        self._room = float(ceiling)
+        """What refusals leave of it."""
+        self._useful = float(ceiling)
+        """What slowness leaves of it."""
         self._speeds: dict[int, _Speed] = {}
         self._trial: _Trial | None = None
         self._patience = _FIRST_PATIENCE
         self._calm = 0
         """Answers since the last trial."""
-        self._slowed = False
-        """Whether it was slowness, not a refusal, that lowered it last: then it rises faster."""
 
     @property
     def value(self) -> int:
         """Calls that may be in flight now."""
-        return int(self._value)
+        return int(min(self._room, self._useful if self._trial is None else self._trial.limit))
 
-    def refused(self, started: float, now: float) -> None:
-        """The server refused a call or did not answer in time; times are of the monotonic clock.
-
-        Calls that were on their way when the limit fell tell nothing about the lower one.
-        """
-        if started >= self._fell:
-            self._value = max(1.0, self._value * _REFUSED_KEEPS)
-            self._fell = now
-            self._trial, self._slowed = None, False
+    def refused(self, again: int) -> None:
+        """The server refused a call or did not answer it in time; it had refused the same call `again` times before."""
+        self._room = max(1.0, self._room - _REFUSED_AGAIN**again)
 
     def answered(self, load: int, tokens: int, started: float, now: float) -> None:
         """A call was answered.
@@ -105,6 +114,7 @@ class AdaptiveLimit:
             started: When the call began.
             now: When it was over.
         """
+        self._room = min(float(self.ceiling), self._room + _GIVEN_BACK)
         step = round(_STEPS * math.log2(load))
         here = self._speeds.setdefault(step, _Speed())
         here.add(now - started, tokens)
@@ -112,12 +122,11 @@ class AdaptiveLimit:
             self._tried(self._trial, tokens, started, now)
             return
         self._calm += 1
-        if self._calm >= self._patience * self._value > self._patience and self._lower_did_more(step, here):
+        if self._calm >= self._patience * self.value > self._patience and self._lower_did_more(step, here):
             since = now + _SETTLED * here.seconds
-            self._trial = _Trial(self._value, self._value / here.a_token, since)
-            self._value = max(1.0, self._value * _TRIAL_KEEPS)
-        elif self._value < self.ceiling:
-            self._value = min(float(self.ceiling), self._value + (_REGROWTH if self._slowed else 1.0 / self._value))
+            self._trial = _Trial(max(1.0, self.value * _TRIAL_KEEPS), self.value / here.a_token, since)
+        else:
+            self._useful = min(float(self.ceiling), self._useful + _REGROWTH)
 
     def _lower_did_more(self, step: int, here: _Speed) -> bool:
         """Whether clearly more got done at some lower load, as far as is known."""
@@ -136,8 +145,7 @@ class AdaptiveLimit:
         if not trial.speed.known:
             return
         self._trial, self._calm = None, 0
-        if self._value / trial.speed.a_token >= _AS_MUCH * trial.done:
-            self._patience, self._slowed = _FIRST_PATIENCE, True
+        if min(self._room, trial.limit) / trial.speed.a_token >= _AS_MUCH * trial.done:
+            self._patience, self._useful = _FIRST_PATIENCE, trial.limit
         else:
-            self._value = trial.before
             self._patience *= 2

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,7 +56,13 @@ class LiteLLMClient:
     structured = True
     native_tools = True
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, reached: Sequence[str] = ()) -> None:
+        """Sets up the client.
+
+        Args:
+            spec: The model.
+            reached: Names of the models behind it; none: its own.
+        """
         check_addresses(spec)
         if spec.prefix == "hosted_vllm" and not spec.api_bases and not os.environ.get("HOSTED_VLLM_API_BASE"):
             raise no_address(spec)
@@ -63,6 +70,11 @@ class LiteLLMClient:
         self._spec = spec
         self._timeout = spec.timeout or DEFAULT_TIMEOUT
         self._litellm: Any = None
+        self.logprobs = all(has_logprobs(name) for name in reached or (spec.name,))
+
+    def prepare(self) -> None:
+        """Imports LiteLLM now, which takes seconds, instead of at the first call."""
+        self._litellm = load_litellm()
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, blocking the thread."""
@@ -127,6 +139,14 @@ class LiteLLMClient:
         return ProviderError(failed)
 
 
+def has_logprobs(name: str) -> bool:
+    """Whether a model's provider gives the probabilities of tokens, so far as LiteLLM knows."""
+    provider, _, model = name.partition("/")
+    if provider in KEYLESS:
+        return True
+    return "logprobs" in (load_litellm().get_supported_openai_params(model, provider) or ())
+
+
 def with_tools(arguments: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
     """Arguments of a call, their tools put where LiteLLM takes them: its own `tools` imports MCP, used or not.
 
@@ -168,6 +188,7 @@ def completion_of(answer: Any) -> JsonObject:
             "index": 0,
             "message": said,
             "finish_reason": choices[0].finish_reason or "stop",
+            "logprobs": _logprobs(getattr(choices[0], "logprobs", None)),
         }],
         "usage": {
             "prompt_tokens": getattr(usage, "prompt_tokens", 0) or 0,
@@ -175,6 +196,22 @@ def completion_of(answer: Any) -> JsonObject:
             "prompt_tokens_details": {"cached_tokens": cached},
         },
     }  # fmt: skip
+
+
+def _logprobs(given: Any) -> JsonObject | None:
+    """The probabilities of an answer's tokens; None where there are none."""
+    content: list[Any] | None = getattr(given, "content", None)
+    if not content:
+        return None
+    return {
+        "content": [
+            {**_token(one), "top_logprobs": [_token(other) for other in one.top_logprobs or ()]} for one in content
+        ]
+    }
+
+
+def _token(given: Any) -> JsonObject:
+    return {"token": _whole(given.token), "logprob": given.logprob}
 
 
 def _whole(text: Any) -> Any:

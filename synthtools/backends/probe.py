@@ -9,11 +9,12 @@ import orjson
 from dspy.lm15 import Config, Message, Request, Response
 from dspy.utils.exceptions import LMError
 
+from synthtools.backends.decisions import ALTERNATIVES, option_probabilities
 from synthtools.backends.ledger import usage_meter
 from synthtools.backends.probe_server import ServerReport, ToolSupport, probe_server
 from synthtools.backends.spec import ModelSpec
 from synthtools.backends.wire import Transport, chat_body
-from synthtools.errors import SynthToolsError, TruncatedAnswer
+from synthtools.errors import ParseError, ProviderError, SynthToolsError, TruncatedAnswer
 from synthtools.types.record import JsonObject, Record
 from synthtools.types.usage import Usage
 
@@ -52,6 +53,8 @@ class ModelReport(Record):
     """Tokens of prompt and answer together, where the server tells them."""
     native_tools: ToolSupport
     """Whether tools offered over HTTP are called as such. The library's own roles do without."""
+    logprobs: ToolSupport
+    """Whether the probabilities of an answer's options came with it. Only calibrated verdicts need them."""
     seconds: float
     """Median seconds of a call."""
     tokens_per_second: float
@@ -77,6 +80,7 @@ async def probe(lm: dspy.LM, calls: int = 5) -> ModelReport:
             answers.append(await _answer(lm, seed))
             times.append(time.monotonic() - started)
     usage = meter.usage
+    logprobs = await _logprobs(lm, transport)
     server = await _asked_server(transport)
     fits = sum(_fits(answer) for answer in answers)
     cached_reported = server.cached_reported or usage.cached_tokens > 0
@@ -87,6 +91,7 @@ async def probe(lm: dspy.LM, calls: int = 5) -> ModelReport:
         kept_schema=fits,
         context=server.context,
         native_tools=server.native_tools,
+        logprobs=logprobs,
         seconds=statistics.median(times),
         tokens_per_second=usage.completion_tokens / max(sum(times), 1e-9),
         cached_reported=cached_reported,
@@ -152,7 +157,19 @@ async def _asked_server(transport: Transport) -> ServerReport:
     return await probe_server(spec.api_bases, spec.prefix, spec.path, chat_body(_request(transport.model, 0)))
 
 
-def _request(model: str, seed: int) -> Request:
+async def _logprobs(lm: dspy.LM, transport: Transport) -> ToolSupport:
+    """Whether one more answer comes with the probabilities of what it could have chosen."""
+    if not transport.logprobs:
+        return "no"
+    try:
+        response = await _response(lm, _request(transport.model, 0, logprobs=ALTERNATIVES))
+        found = option_probabilities(response.logprobs or (), response.message.text or "", _SCHEMA)
+    except (ProviderError, ParseError):
+        return "no"
+    return "yes" if found["kettle_7"] else "no"
+
+
+def _request(model: str, seed: int, logprobs: int | None = None) -> Request:
     return Request(
         model=model,
         messages=(Message.user(_PROMPT),),
@@ -160,6 +177,7 @@ def _request(model: str, seed: int) -> Request:
             temperature=0.2,
             seed=seed,
             max_tokens=_ROOM,
+            logprobs=logprobs,
             response_format={"type": "json_schema", "name": "Probe", "schema": _SCHEMA, "strict": True},
         ),
     )
@@ -168,14 +186,19 @@ def _request(model: str, seed: int) -> Request:
 async def _answer(lm: dspy.LM, seed: int) -> str | None:
     """The text of an answer; None: it was cut."""
     try:
-        response = cast(Response, await cast(Any, lm).acall(_request(cast(str, cast(Any, lm).model), seed)))
+        response = await _response(lm, _request(cast(str, cast(Any, lm).model), seed))
+    except TruncatedAnswer:
+        return None
+    return response.message.text or ""
+
+
+async def _response(lm: dspy.LM, request: Request) -> Response:
+    try:
+        return cast(Response, await cast(Any, lm).acall(request))
     except LMError as error:
-        if isinstance(error.__cause__, TruncatedAnswer):
-            return None
         if isinstance(error.__cause__, SynthToolsError):
             raise error.__cause__ from None
         raise
-    return response.message.text or ""
 
 
 def _has_keys(text: str | None) -> bool:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from synthtools.types.record import Json, JsonObject, Record
-from synthtools.types.schema_from import Hidden
+from synthtools.types.schema_from import Hidden, SchemaFrom
 
 _HEADER = re.compile(r"^\[\[ ## (\w+) ## \]\]$", re.MULTILINE)
 _FORGED = re.compile(r"^\[\[ ## ", re.MULTILINE)
@@ -61,7 +61,9 @@ def system_message(instructions: str, inputs: Mapping[str, FieldInfo], outputs: 
         lines += ["", "You are given:", *(f"- {name}: {text}" for name, text in described if text)]
     lines += ["", "Answer with one JSON object with these keys, in this order:"]
     for name, info in outputs.items():
-        text = " ".join(part for part in (described_as(name, info), _choices(info.annotation)) if part)
+        bound = any(isinstance(mark, SchemaFrom) for mark in info.metadata)  # the call's schema says which there are
+        choices = "" if bound else _choices(info.annotation)
+        text = " ".join(part for part in (described_as(name, info), choices) if part)
         lines.append(f"- {name}: {text}" if text else f"- {name}")
         lines += _nested(info.annotation)
     return "\n".join(lines)

@@ -193,6 +193,15 @@ def adapter() -> "SynthAdapter":
     return SynthAdapter()
 
 
+def prepare(lm: "dspy.LM") -> None:
+    """Does now what a model on servers would do once at its first call, as importing LiteLLM, which takes seconds."""
+    from synthtools.backends.routed import Routed
+
+    transport = getattr(getattr(getattr(lm, "engine", None), "calls", None), "transport", None)
+    if isinstance(transport, Routed):
+        transport.prepare()
+
+
 def servers_state(lm: "dspy.LM") -> "ServersState | None":
     """How the servers of a model are doing; None for a model that is not on servers, or not of ours."""
     calls = getattr(getattr(lm, "engine", None), "calls", None)

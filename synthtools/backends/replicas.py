@@ -2,8 +2,9 @@
 
 Calls whose prompts begin alike go to the same server, whose prefix cache then holds that beginning, until it has half
 as much again as its share of the work; without affinity, the least busy server takes each call. A server that fails
-rests for a while, which doubles from rest to rest; one call then tries it. With a single server nothing rests:
-there is no other to go to, and the calls' own retries wait for it.
+rests for a while, which doubles from rest to rest; one call then tries it. A server that refuses a call and says for
+how long gets as long; it works, so that its limit alone bounds the calls that come after. With a single server nothing
+rests: there is no other to go to, and the calls' own retries wait for it.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import hashlib
 import math
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from synthtools.backends.limits import AdaptiveLimit
-from synthtools.backends.retries import LONGEST_WAIT, Transient
+from synthtools.backends.retries import LONGEST_WAIT, Transient, TransientKind
 from synthtools.errors import ProviderError
 from synthtools.types.record import JsonObject, Record
 
@@ -84,7 +85,7 @@ class Replica:
     """Calls it was ever given."""
     failures: int = 0
     rests: int = 0
-    """Rests since it last answered; while there are any, one call at a time tries it."""
+    """Rests after failures since it last answered; while there are any, one call at a time tries it."""
     rests_since: float = -math.inf
     rests_until: float = -math.inf
     tried: bool = False
@@ -93,13 +94,14 @@ class Replica:
 
     def room(self, now: float) -> bool:
         """Whether it takes one more call."""
-        if self.rests:
-            return now >= self.rests_until and not self.tried
-        return self.in_flight < self.limit.value
+        if now < self.rests_until:
+            return False
+        return not self.tried if self.rests else self.in_flight < self.limit.value
 
     def rest(self, failure: Transient, now: float) -> None:
         """Keeps calls from it, each time for longer, or for as long as it asked."""
-        self.rests += 1
+        if failure.kind != "limited":
+            self.rests += 1
         asked = failure.retry_after
         length = _FIRST_REST * 2.0 ** (self.rests - 1) * random.uniform(0.5, 1.0) if asked is None else asked
         self.rests_since = now
@@ -111,8 +113,8 @@ class Lease:
     """One try of one call at one server."""
 
     address: str
-    tried: set[str]
-    """Addresses at which this call failed; added to when this try fails."""
+    tried: Counter[str]
+    """Addresses at which this call failed, with how often each refused it; added to when this try fails."""
     replica: Replica
     started: float
     load: int
@@ -135,7 +137,7 @@ class Lease:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     key: bytes
-    tried: set[str]
+    tried: Counter[str]
     turn: "Future[Lease]" = field(default_factory=lambda: Future[Lease]())
 
 
@@ -183,19 +185,19 @@ class Replicas:
                 for replica in self._replicas
             )
 
-    def has_other(self, tried: set[str]) -> bool:
+    def has_other(self, tried: Counter[str]) -> bool:
         """Whether a server that takes calls has not been tried yet."""
         now = time.monotonic()
         with self._lock:
             return any(replica.address not in tried and now >= replica.rests_until for replica in self._replicas)
 
     @contextmanager
-    def held(self, key: bytes, tried: set[str]) -> Generator[Lease]:
+    def held(self, key: bytes, tried: Counter[str]) -> Generator[Lease]:
         """A lease for a block, waited for by blocking the thread.
 
         Args:
             key: Calls with equal keys go to the same server while they can, where there is affinity.
-            tried: Addresses to be taken only where there is no other.
+            tried: Addresses at which the call failed, taken only where there is no other; a failed try is added.
 
         Raises: Transient where every server rests.
         """
@@ -209,7 +211,7 @@ class Replicas:
         self._give_back(lease, None)
 
     @asynccontextmanager
-    async def aheld(self, key: bytes, tried: set[str]) -> AsyncGenerator[Lease]:
+    async def aheld(self, key: bytes, tried: Counter[str]) -> AsyncGenerator[Lease]:
         """As `held`, without blocking the event loop; cancelling the wait gives nothing away."""
         taken = self._take(key, tried)
         lease = await self._aturn_of(taken) if isinstance(taken, _Waiting) else taken
@@ -220,7 +222,7 @@ class Replicas:
             raise
         self._give_back(lease, None)
 
-    def _take(self, key: bytes, tried: set[str]) -> Lease | _Waiting:
+    def _take(self, key: bytes, tried: Counter[str]) -> Lease | _Waiting:
         now = time.monotonic()
         with self._lock:
             if not self._waiting and (replica := self._chosen(key, tried, now)) is not None:
@@ -260,7 +262,6 @@ class Replicas:
             if lease.tries:
                 replica.tried = False
             if isinstance(error, Transient):
-                lease.tried.add(lease.address)
                 self._failed(replica, lease, error, now)
             elif error is None or isinstance(error, ProviderError):  # a refusal of this one request is an answer too
                 self._answered(replica, lease, now)
@@ -277,10 +278,12 @@ class Replicas:
 
     def _failed(self, replica: Replica, lease: Lease, failure: Transient, now: float) -> None:
         replica.failures += 1
-        replica.last = _bare(failure)
+        replica.last = _bare(failure, failure.kind)
         started = lease.started
-        if failure.kind in ("limited", "slow"):
-            replica.limit.refused(started, now)
+        refused = failure.kind in ("limited", "slow")
+        if refused:
+            replica.limit.refused(lease.tried[lease.address])
+        lease.tried[lease.address] += refused
         if len(self._replicas) == 1 or started < replica.rests_since:
             return  # nowhere else to go; or begun before the rest, which it therefore does not lengthen
         if failure.kind == "limited":
@@ -316,7 +319,7 @@ class Replicas:
             else:
                 waiting.turn.set_result(outcome)
 
-    def _leased(self, replica: Replica, tried: set[str], now: float) -> Lease:
+    def _leased(self, replica: Replica, tried: Counter[str], now: float) -> Lease:
         replica.in_flight += 1
         replica.taken += 1
         tries = replica.rests > 0
@@ -324,7 +327,7 @@ class Replicas:
             replica.tried = True
         return Lease(replica.address, tried, replica, now, replica.in_flight, tries)
 
-    def _chosen(self, key: bytes, tried: set[str], now: float) -> Replica | None:
+    def _chosen(self, key: bytes, tried: Counter[str], now: float) -> Replica | None:
         """Who takes a call now; None: nobody has room."""
         if len(self._replicas) == 1:
             only = self._replicas[0]
@@ -348,13 +351,14 @@ class Replicas:
             return None
         first = min(self._replicas, key=lambda replica: replica.rests_until)
         assert first.last is not None
-        return _bare(first.last, first.rests_until - now)
+        kind = "unreachable" if first.last.kind == "unreachable" else "limited"  # how it failed was others' loss
+        return _bare(first.last, kind, first.rests_until - now)
 
 
-def _bare(failure: Transient, retry_after: float | None = None) -> Transient:
+def _bare(failure: Transient, kind: TransientKind, retry_after: float | None = None) -> Transient:
     """The failure for another call, without the frames that the first one holds on to."""
     error = failure.error
-    return Transient(type(error)(str(error)), failure.kind, retry_after)
+    return Transient(type(error)(str(error)), kind, retry_after)
 
 
 def _weight(key: bytes, address: str) -> int:

@@ -9,8 +9,9 @@ from synthtools.errors import ProviderError
 TransientKind = Literal["unreachable", "slow", "limited", "busy"]
 """Nothing answers; no answer in time; too many requests (429); failed or broken off (5xx, a lost connection)."""
 
-_TRIES: dict[TransientKind, int] = {"unreachable": 3, "slow": 2, "limited": 6, "busy": 6}
-"""Tries that may fail so. A dead address is told within seconds; a busy server is worth waiting for."""
+_TRIES: dict[TransientKind, int] = {"unreachable": 3, "slow": 2, "limited": 8, "busy": 6}
+"""Tries that may fail so. A dead address is told within seconds; a busy server is worth waiting for, and one that says
+so most."""
 _MOST_TRIES = max(_TRIES.values())
 """Tries that may fail in all, however differently."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from typing import Protocol
 
 from synthtools.backends.replicas import Replicas
@@ -25,6 +26,8 @@ class Client(Protocol):
     """Whether a JSON Schema in `response_format` binds the answer."""
     native_tools: bool
     """Whether `tools` may be sent."""
+    logprobs: bool
+    """Whether the probabilities of tokens may be asked for."""
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, blocking the thread. `base`: the server's address; empty: the client's own."""
@@ -42,13 +45,14 @@ class Routed:
         self.model = spec.name
         self.structured = client.structured
         self.native_tools = client.native_tools
+        self.logprobs = client.logprobs
         self.replicas = Replicas(spec.api_bases or ("",), spec.concurrency, affinity=spec.affinity)
         self._client = client
         self._spec = spec
 
     def send(self, body: JsonObject) -> JsonObject:
         """The completion of a body. Raises: ModelUnreachable, ContextTooSmall, ProviderError."""
-        key, tried = self._key(body), set[str]()
+        key, tried = self._key(body), Counter[str]()
         tries = Tries(self._spec.retries, len(self.replicas))
         while True:
             try:
@@ -61,7 +65,7 @@ class Routed:
 
     async def asend(self, body: JsonObject) -> JsonObject:
         """As `send`, on the running event loop."""
-        key, tried = self._key(body), set[str]()
+        key, tried = self._key(body), Counter[str]()
         tries = Tries(self._spec.retries, len(self.replicas))
         while True:
             try:
@@ -71,6 +75,12 @@ class Routed:
                 wait = tries.wait_after(failure)
             if not self.replicas.has_other(tried):
                 await asyncio.sleep(wait)
+
+    def prepare(self) -> None:
+        """Does now what the client would do once at its first call, where that takes long."""
+        prepare = getattr(self._client, "prepare", None)
+        if prepare is not None:
+            prepare()
 
     def state(self) -> JsonObject:
         """Settings without keys, which come from the environment only."""

@@ -32,13 +32,14 @@ class RouterClient(LiteLLMClient):
         path = spec.settings.get("config")
         if not isinstance(path, str):
             raise ConfigError(f"{spec.name}: give the LiteLLM configuration, --litellm-config FILE")
-        super().__init__(spec)
         self._path = Path(path)
         self._config = _read(self._path)
         names = sorted({str(model.get("model_name")) for model in _models(self._config)})
         if spec.path not in names:
             raise ConfigError(f"{path} has no model_name {spec.path}; it has {', '.join(names) or 'none'}")
         _check_secrets(self._path, self._config)
+        own = [model for model in _models(self._config) if model.get("model_name") == spec.path]
+        super().__init__(spec, [str(cast(JsonObject, model["litellm_params"]).get("model")) for model in own])
         self._router: Any = None
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:

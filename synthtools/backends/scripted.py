@@ -7,12 +7,15 @@ process (`scripted/NAME`) and over HTTP (`scripted_server.serve`, or `python -m 
 
 import hashlib
 import importlib
+import math
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import orjson
 
+from synthtools.backends.decisions import values_in
 from synthtools.backends.fitting import fitting
 from synthtools.backends.prompt import parse_prompt
 from synthtools.backends.spec import ModelSpec
@@ -24,7 +27,17 @@ STAND_IN = "scripted stand-in, no language model"
 
 _CHARACTERS_A_TOKEN = 4
 
-Role: TypeAlias = Callable[[dict[str, Json], JsonObject, int], JsonObject | str]
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An answer of a role that says how sure it is."""
+
+    answer: JsonObject
+    probabilities: dict[str, dict[str, float]]
+    """By key of the answer: the probability of each option, by its label (`true`, `false`, or the text itself)."""
+
+
+Role: TypeAlias = Callable[[dict[str, Json], JsonObject, int], JsonObject | Weighed | str]
 """Plays a role: (inputs of the prompt, schema of the answer, seed) -> the answer, or its raw text.
 
 Inputs are the labelled sections of the prompt: JSON objects and arrays parsed, all else as text.
@@ -54,7 +67,8 @@ class Script:
         """The chat completion of a chat body. Raises: ProviderError where no role answers."""
         messages = cast("list[JsonObject]", body.get("messages") or [])
         call = _tool_call(body, messages)
-        text = self._text(body, messages) if call is None else ""
+        answer = self._text(body, messages) if call is None else ""
+        text = answer if isinstance(answer, str) else orjson.dumps(answer.answer).decode()
         limit = body.get("max_tokens") or body.get("max_completion_tokens")
         cut = isinstance(limit, int) and len(text) > limit * _CHARACTERS_A_TOKEN
         if isinstance(limit, int) and cut:
@@ -64,6 +78,8 @@ class Script:
         if call is not None:
             said = {"role": "assistant", "content": None, "tool_calls": [call]}
         prompt_tokens, completion_tokens = _tokens(asked), _tokens(len(text if call is None else str(call)))
+        probabilities = {} if isinstance(answer, str) else answer.probabilities
+        tokens: Json = {"content": _spelt(text, probabilities)} if body.get("logprobs") else None
         return {
             "id": "scripted-" + hashlib.sha256(orjson.dumps(body)).hexdigest()[:16],
             "object": "chat.completion",
@@ -74,6 +90,7 @@ class Script:
                 "index": 0,
                 "message": said,
                 "finish_reason": "length" if cut else "stop" if call is None else "tool_calls",
+                "logprobs": tokens,
             }],
             "usage": {
                 "prompt_tokens": prompt_tokens,
@@ -83,7 +100,7 @@ class Script:
             },
         }  # fmt: skip
 
-    def _text(self, body: JsonObject, messages: list[JsonObject]) -> str:
+    def _text(self, body: JsonObject, messages: list[JsonObject]) -> str | Weighed:
         shape = body.get("response_format")
         named = shape.get("json_schema") if isinstance(shape, dict) else None
         if not isinstance(named, dict) or not isinstance(schema := named.get("schema"), dict):
@@ -95,7 +112,44 @@ class Script:
         seed = body.get("seed")
         inputs = {key: _parsed(text) for key, text in parse_prompt(messages).items()}
         answer = play(inputs, schema, seed if isinstance(seed, int) else 0)
-        return answer if isinstance(answer, str) else orjson.dumps(answer).decode()
+        return orjson.dumps(answer).decode() if isinstance(answer, dict) else answer
+
+
+def _spelt(text: str, probabilities: Mapping[str, Mapping[str, float]]) -> list[Json]:
+    """The tokens of an answer as OpenAI's API has them; certain, but for the values whose options have probabilities.
+
+    Such a value is one token, with the quotation mark before it; all else is cut every few characters.
+    """
+    values = {start: (end, probabilities.get(key, {})) for key, start, end in values_in(text)}
+    tokens: list[Json] = []
+    at, size = 0, _CHARACTERS_A_TOKEN
+    for start in [*sorted(values), len(text)]:
+        between = text[at:start]
+        tokens += [_possible(between[i : i + size], {}) for i in range(0, len(between), size)]
+        at = start
+        if start in values:
+            end, options = values[start]
+            named = text[start] == '"'
+            others = {orjson.dumps(label).decode() if named else label: share for label, share in options.items()}
+            tokens += [_possible(text[start:end], others)] if others else []
+            at = end if others else start
+    return tokens
+
+
+def _possible(token: str, options: Mapping[str, float]) -> JsonObject:
+    weighed = {token: 1.0} if not options else dict(options)
+    top: list[Json] = [
+        {"token": one, "logprob": math.log(share), "bytes": list(one.encode())}
+        for one, share in sorted(weighed.items(), key=lambda item: -item[1])
+        if share > 0
+    ]
+    share = weighed.get(token, 0.0)
+    return {
+        "token": token,
+        "logprob": math.log(share) if share else -9999.0,
+        "bytes": list(token.encode()),
+        "top_logprobs": top,
+    }
 
 
 def _tool_call(body: JsonObject, messages: list[JsonObject]) -> JsonObject | None:
@@ -146,6 +200,7 @@ class ScriptedTransport:
 
     structured = True
     native_tools = True
+    logprobs = True
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(())

@@ -163,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--latency", type=float, default=0.0, help="mean seconds before an answer, log-normal")
     parser.add_argument("--faults", action="store_true", help="one request in four goes wrong, each time the same")
+    parser.add_argument("--faults-seed", type=int, default=0, help="servers with different ones fail differently")
     options = parser.parse_args(arguments)
     drawn = random.Random(0)
     latency = _always(0.0) if not options.latency else lambda: options.latency * drawn.lognormvariate(-0.125, 0.5)
@@ -170,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Set here, since a shell starts its background jobs with interrupts ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: stopped.set())
-    faults = Faults(BAD_DAY) if options.faults else None
+    faults = Faults(BAD_DAY, options.faults_seed) if options.faults else None
     with serve(_loaded(options.name), options.port, latency=latency, faults=faults) as server:
         print(f"{STAND_IN}: --model openai/scripted --api-base {server.url}", flush=True)
         stopped.wait()

@@ -59,6 +59,7 @@ class VllmTransport:
     structured = True
     native_tools = False
     """Which parser reads a model's calls, a vLLM server is told (`--tool-call-parser`)."""
+    logprobs = True
 
     def __init__(self, spec: ModelSpec) -> None:
         spec.only(SETTINGS)
@@ -176,7 +177,9 @@ class _Engine:
         renderers: Any = importlib.import_module("vllm.renderers")
         asked: dict[str, Any] = {**body}
         messages, shape = asked.pop("messages"), asked.pop("response_format", None)
-        if unknown := sorted(set(asked) - _SENT):
+        if asked.pop("logprobs", False):
+            asked["logprobs"] = asked.pop("top_logprobs", 0)
+        if unknown := sorted(set(asked) - _SENT - {"logprobs"}):
             raise ConfigError(f"{self.name}: {', '.join(unknown)} cannot be sent to a model in this process")
         if isinstance(shape, dict):
             named = cast("JsonObject", shape).get("json_schema")
@@ -244,6 +247,7 @@ class _Engine:
                     "index": 0,
                     "message": {"role": "assistant", "content": written.text},
                     "finish_reason": written.finish_reason,
+                    "logprobs": _logprobs(written),
                 }],
                 "usage": {
                     "prompt_tokens": prompt,
@@ -263,6 +267,19 @@ class _Engine:
     def _fail(self, error: ProviderError) -> None:
         while self.calls:
             self.calls.popitem()[1].answer.set_exception(error)
+
+
+def _logprobs(written: Any) -> Json:
+    """The probabilities of an answer's tokens, as OpenAI's API writes them; None where they were not asked for."""
+    if written.logprobs is None:
+        return None
+    content: list[Json] = []
+    for token, possible in zip(written.token_ids, written.logprobs, strict=True):
+        ranked = sorted(possible.values(), key=lambda one: -one.logprob)
+        top: list[Json] = [{"token": one.decoded_token, "logprob": one.logprob} for one in ranked]
+        own = possible[token]
+        content.append({"token": own.decoded_token, "logprob": own.logprob, "top_logprobs": top})
+    return {"content": content}
 
 
 _engines: dict[_Key, _Engine] = {}

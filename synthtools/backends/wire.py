@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast
 import orjson
 from dspy.lm15 import Message, Request, Response, response_from_openai_chat
 
+from synthtools.backends.decisions import kept_logprobs
 from synthtools.backends.tools import assistant_message, kept_calls, offered, result_messages
 from synthtools.errors import ConfigError
 from synthtools.types.record import Json, JsonObject
@@ -28,6 +29,8 @@ class Transport(Protocol):
     """Whether a JSON Schema in `response_format` binds the answer; if not, the schema is told in the prompt."""
     native_tools: bool
     """Whether it takes `tools` and the messages of calls and results; if not, such a call is refused."""
+    logprobs: bool
+    """Whether it gives the probabilities of tokens where a call asks for them; if not, such a call is refused."""
 
     def send(self, body: JsonObject) -> JsonObject:
         """The completion of a body, blocking the thread."""
@@ -55,6 +58,9 @@ def chat_body(request: Request) -> JsonObject:
         value = getattr(config, key)
         if value is not None:
             body[key] = value
+    if config.logprobs is not None:
+        body["logprobs"] = True
+        body["top_logprobs"] = config.logprobs
     if config.stop:
         body["stop"] = list(config.stop)
     shape = config.response_format
@@ -75,13 +81,18 @@ def body_key(role: str, model: str, attempt: int, body: JsonObject) -> str:
 
 def schema_title(body: JsonObject) -> str:
     """Name of the schema a body asks for: the signature's; empty where it asks for none."""
+    return str(_named_schema(body).get("name") or "")
+
+
+def _named_schema(body: JsonObject) -> JsonObject:
+    """The schema a body asks for with its name; empty where it asks for none."""
     shape = body.get("response_format")
     named = shape.get("json_schema") if isinstance(shape, dict) else None
-    return str(named.get("name") or "") if isinstance(named, dict) else ""
+    return named if isinstance(named, dict) else {}
 
 
-def trimmed(completion: JsonObject) -> JsonObject:
-    """The parts of a completion that are used, as they are journalled."""
+def trimmed(completion: JsonObject, body: JsonObject) -> JsonObject:
+    """The parts of a completion that are used, as they are journalled. `body`: what was asked."""
     choices = completion.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     choice: JsonObject = first if isinstance(first, dict) else {}
@@ -90,15 +101,20 @@ def trimmed(completion: JsonObject) -> JsonObject:
     kept: JsonObject = {"role": "assistant", "content": content if isinstance(content, str) else ""}
     if isinstance(message, dict) and (calls := kept_calls(message)):
         kept["tool_calls"] = calls
+    only: JsonObject = {
+        "index": 0,
+        "message": kept,
+        "finish_reason": str(choice.get("finish_reason") or "stop"),
+    }
+    given = choice.get("logprobs")
+    if body.get("logprobs") and isinstance(given, dict):
+        schema = cast("JsonObject | None", _named_schema(body).get("schema"))
+        only["logprobs"] = {"content": kept_logprobs(given.get("content"), str(kept["content"]), schema)}
     return {
         "model": str(completion.get("model") or ""),
-        "choices": [{
-            "index": 0,
-            "message": kept,
-            "finish_reason": str(choice.get("finish_reason") or "stop"),
-        }],
+        "choices": [only],
         "usage": _counts(completion.get("usage")),
-    }  # fmt: skip
+    }
 
 
 def _counts(usage: Json) -> JsonObject:

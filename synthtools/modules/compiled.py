@@ -4,16 +4,20 @@ A file is state only, as JSON. What it holds is bound by its own SHA-256, and ea
 it was compiled for: a file that was changed, or whose signature is no longer that of the code, is refused.
 """
 
+import copy
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import dspy
 import orjson
+from dspy.adapters.decision_state import DecisionState
+from pydantic import Field
 
 from synthtools.errors import DataError
+from synthtools.modules.decider import Decider
 from synthtools.types.record import Json, JsonObject, Record
 from synthtools.types.schema_from import SchemaFrom
 
@@ -38,6 +42,27 @@ class CompiledPredictor(Record):
     """The signature it was compiled for."""
     instructions: str
     demos: tuple[JsonObject, ...] = ()
+    decisions: Annotated[dict[str, JsonObject], Field(exclude_if=lambda found: not found)] = {}
+    """By output: the `threshold` of a yes or no, or the `weights` of a choice, that its probabilities are held
+    against; an output that is not named is as the model writes it."""
+
+    def problem_with(self, predictor: Any) -> str | None:
+        """Why a predictor cannot have this state; None: it can."""
+        if (difference := _difference(self.fields, fields_of(predictor))) is not None:
+            return difference
+        if self.decisions and not isinstance(predictor, Decider):
+            return "it decided on probabilities"
+        try:
+            DecisionState(predictor.signature, self.decisions)
+        except (ValueError, TypeError) as error:
+            return str(error).splitlines()[0]
+        return None
+
+    def give_to(self, predictor: Any) -> None:
+        """Makes this the state of a predictor."""
+        predictor.signature = predictor.signature.with_instructions(self.instructions)
+        predictor.demos = [dspy.Example(demo) for demo in self.demos]
+        predictor.fields = copy.deepcopy(self.decisions)
 
 
 class DemoSource(Record):
@@ -75,6 +100,12 @@ class Scores(Record):
     tokens_after: float
     parts: dict[str, tuple[float, float]] = {}
     """Means before and after by part of the metric, over the cases that reached it."""
+    unit: Literal["field", "record", "case"] = "case"
+    """What intervals and p value take as independent: all cases of a field, or of a record, or each case."""
+    units: int = 0
+    """How many there are; 0: a file of before this was told, by case."""
+    scope: str = ""
+    """What intervals and p value say, and what they do not, in a sentence."""
 
 
 class CasesUsed(Record):
@@ -84,6 +115,17 @@ class CasesUsed(Record):
     train: int
     validation: int
     test: int
+
+
+class MetricUsed(Record):
+    """The metric of a compile."""
+
+    name: str
+    """Of its function; `weighted mean` where it has parts."""
+    weights: dict[str, float] = {}
+    """By part."""
+    hash: str
+    """SHA-256 (hex) of all that defines it."""
 
 
 class CompiledProgram(Record):
@@ -105,6 +147,8 @@ class CompiledProgram(Record):
     parents: tuple[str, ...] = ()
     """Candidates that it descends from, the nearest first; the last is the program as it was."""
     data: CasesUsed
+    metric: MetricUsed | None = None
+    """None: a file of before it was told."""
     scores: Scores
     recommended: bool
     """Whether it is better beyond chance."""
@@ -141,11 +185,10 @@ class CompiledProgram(Record):
             held = " or ".join(self.roles) or self.module
             raise DataError(f"{where} was compiled for {self.module}: {_name(module)} has no {held}")
         for path, predictor, state in found:
-            if (difference := _difference(state.fields, fields_of(predictor))) is not None:
-                raise DataError(f"{where} was compiled for another {path} than this version's: {difference}")
+            if (problem := state.problem_with(predictor)) is not None:
+                raise DataError(f"{where} was compiled for another {path} than this version's: {problem}")
         for _, predictor, state in found:
-            predictor.signature = predictor.signature.with_instructions(state.instructions)
-            predictor.demos = [dspy.Example(demo) for demo in state.demos]
+            state.give_to(predictor)
 
     def fits(self, module: dspy.Module) -> bool:
         """Whether the module, or a role within it, is what was compiled."""
@@ -194,6 +237,37 @@ def read_compiled(path: Path) -> CompiledProgram:
     return CompiledProgram.from_json(content, str(path))
 
 
+def check_state(path: Path, module: dspy.Module) -> None:
+    """Whether a state that DSPy saved is for the fields of a module, which DSPy matches by their places alone.
+
+    A field is told by its prefix, which is made of its name; that of the last one may be an optimizer's.
+
+    Raises: DataError, in one line, where fields are fewer, more, others or in another order. What is no state at all is
+        left to who loads it.
+    """
+    content = _content(path)
+    states = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    for place, predictor, _ in predictors_of(module):
+        try:
+            saved = [str(field["prefix"]) for field in states[place]["signature"]["fields"]]
+        except (LookupError, TypeError):
+            continue
+        now = [str(info.json_schema_extra["prefix"]) for info in predictor.signature.fields.values()]
+        if len(saved) != len(now):
+            difference = f"it has {len(saved)} fields, and here are {len(now)}"
+        else:
+            pairs = list(zip(saved, now, strict=True))
+            wrong = [(number, old, new) for number, (old, new) in enumerate(pairs, start=1) if old != new]
+            if not wrong or (wrong[0][0] == len(now) and wrong[0][1] not in now):
+                continue
+            number, old, new = wrong[0]
+            difference = f"its field {number} is {old.rstrip(':')!r}, and here it is {new.rstrip(':')!r}"
+        raise DataError(
+            f"{path} was saved for another {place} than this version's, and DSPy would give its descriptions to the "
+            f"wrong fields: {difference}; compile it anew"
+        )
+
+
 def predictors_of(module: dspy.Module) -> Iterator[tuple[str, Any, str]]:
     """Every predictor of a module with its path and the class of the role that holds it (empty: none of ours)."""
     from synthtools.modules.role import Role
@@ -214,6 +288,7 @@ def state_of(module: dspy.Module) -> dict[str, CompiledPredictor]:
             fields=fields_of(predictor),
             instructions=predictor.signature.instructions,
             demos=tuple(_plain_demo(demo) for demo in predictor.demos),
+            decisions=copy.deepcopy(predictor.fields),
         )
         for path, predictor, role in predictors_of(module)
     }
@@ -233,14 +308,19 @@ def fields_of(predictor: Any) -> tuple[SignatureField, ...]:
 
 
 def instruction_diff(before: Mapping[str, CompiledPredictor], after: Mapping[str, CompiledPredictor]) -> dict[str, str]:
-    """What changed in the instructions, as a unified diff by predictor; unchanged ones are left out."""
+    """What changed in instructions and decisions, as a unified diff by predictor; unchanged ones are left out."""
     found: dict[str, str] = {}
     for path, state in after.items():
-        old, new = before[path].instructions.splitlines(), state.instructions.splitlines()
+        old, new = _told(before[path]), _told(state)
         lines = list(difflib.unified_diff(old, new, f"{path} before", f"{path} after", lineterm=""))
         if lines:
             found[path] = "\n".join(lines)
     return found
+
+
+def _told(state: CompiledPredictor) -> list[str]:
+    decisions = [f"{name}: {orjson.dumps(settings).decode()}" for name, settings in state.decisions.items()]
+    return [*state.instructions.splitlines(), *decisions]
 
 
 def _content(path: Path) -> Json:

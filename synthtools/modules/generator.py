@@ -148,11 +148,12 @@ def collection_of(draft: dict[str, Any], kind: RecordKind, earlier: Sequence[Col
     """The typed collection of a draft. Raises: AnswerRefused, saying what to change.
 
     A field that tells of another collection's record becomes a link to it, where others are left: what is said twice
-    gets out of step.
+    gets out of step. For the same reason the record's own id, which every record has, is left out.
     """
     nouns = {kind.singular, kind.plural, *(noun for other in earlier for noun in (other.name, other.record))}
     fields: dict[str, Parameter] = {}
     drafted = TypeAdapter(tuple[ask.FieldDraft, ...]).validate_python(draft["fields"])
+    drafted = tuple(field for field in drafted if field.name != f"{kind.singular}_id") or drafted
     owners = {field.name: owner for field in drafted if (owner := _owner(field.name, kind, earlier))}
     if len(owners) == len(drafted):
         owners = {}  # Nothing of its own would be left.

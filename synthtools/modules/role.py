@@ -12,7 +12,8 @@ import dspy
 from synthtools.backends.scope import current_scope
 from synthtools.backends.scope import role as role_scope
 from synthtools.errors import AnswerRefused, ConfigError, DataError, ParseError, TruncatedAnswer
-from synthtools.modules.compiled import is_compiled, read_compiled
+from synthtools.modules.compiled import check_state, is_compiled, predictors_of, read_compiled
+from synthtools.modules.decider import Decider, gives_logprobs
 from synthtools.types.record import Json
 
 Result = TypeVar("Result")
@@ -37,6 +38,23 @@ def run_blocking(awaitable: Awaitable[Result]) -> Result:
     context = contextvars.copy_context()
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(context.run, asyncio.run, main()).result()
+
+
+def check_decisions(module: dspy.Module, main: Any) -> None:
+    """Whether what a module decides on probabilities is asked of models that give them.
+
+    Args:
+        module: Its predictors may have models of their own.
+        main: The model of all others.
+
+    Raises: ConfigError naming the model that does not.
+    """
+    for path, predictor, role in predictors_of(module):
+        lm: Any = predictor.lm or main
+        if predictor.fields and not gives_logprobs(lm):
+            raise ConfigError(
+                f"{role or path} is calibrated on token probabilities (logprobs), which {lm.model} does not give"
+            )
 
 
 class Blocking(dspy.Module):
@@ -65,13 +83,15 @@ class Blocking(dspy.Module):
             path: The file.
             options: As `dspy.Module.load` takes them, for a saved state.
 
-        Raises: DataError for a file that is neither, or a compiled program that was changed, or is for other
-            signatures or another role.
+        Raises: DataError for a file that is neither, or a compiled program that was changed, or for either where it is
+            for other signatures or another role.
         """
         file = Path(path)
-        if file.suffix == ".json" and is_compiled(file):
-            read_compiled(file).apply(self, str(path))
-            return
+        if file.suffix == ".json":
+            if is_compiled(file):
+                read_compiled(file).apply(self, str(path))
+                return
+            check_state(file, self)
         try:
             super().load(path, **options)
         except (LookupError, TypeError, AttributeError, ValueError, NotImplementedError) as error:
@@ -94,7 +114,7 @@ class Role(Blocking):
 
     def __init__(self, *, attempts: int | None = None) -> None:
         super().__init__()
-        self.predict = dspy.Predict(self.signature)
+        self.predict = Decider(self.signature)
         self.predict.demos = list(self.demos)
         if attempts is not None:
             self.attempts = attempts

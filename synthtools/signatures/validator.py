@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from synthtools.types.audit import TestMode
 from synthtools.types.schema_from import Hidden, SchemaFrom
+from synthtools.types.verdict import SimulationJudgement
 
 
 class WriteTestCalls(dspy.Signature):
@@ -42,6 +43,6 @@ class JudgeResponse(dspy.Signature):
     feedback: str = dspy.InputField(desc="what was wrong with the last answer", default="")
     answer_schema: Annotated[dict[str, Any], Hidden()] = dspy.InputField()
     reason: Annotated[str, StringConstraints(max_length=200)] = dspy.OutputField(desc="one sentence")
-    verdict: Annotated[Any, SchemaFrom("answer_schema")] = dspy.OutputField(
+    verdict: Annotated[SimulationJudgement, SchemaFrom("answer_schema")] = dspy.OutputField(
         desc="correct, should_success_got_error, should_error_got_success or inappropriate_response"
     )

@@ -29,8 +29,8 @@ class Backend:
     """One way to build a model.
 
     What it can do: `structured` (a schema on the wire binds the answer), `seed` (it repeats an answer), `stop`,
-    `cached` (it reports prompt tokens that it had cached), `tools` (it takes native tools), `timeout`, `http` (it is on
-    a server of this process, which can be made to fail).
+    `cached` (it reports prompt tokens that it had cached), `tools` (it takes native tools), `logprobs` (it gives the
+    probabilities of tokens), `timeout`, `http` (it is on a server of this process, which can be made to fail).
     """
 
     model: str
@@ -96,13 +96,15 @@ class ContractScript(Script):
 CONTRACT = ContractScript()
 register_script("contract", CONTRACT)
 
-_SERVED = frozenset({"structured", "seed", "stop", "cached", "tools", "timeout", "http"})
+_SERVED = frozenset({"structured", "seed", "stop", "cached", "tools", "logprobs", "timeout", "http"})
 
 
 def _embedded() -> Backend:
     if locate(EMBEDDED) is None:
         pytest.skip(f"the weights are not in the cache: synthtools models pull {EMBEDDED}")
-    return Backend(f"embedded/{EMBEDDED}", {}, frozenset({"structured", "seed", "stop", "timeout"}), CONTEXT)
+    return Backend(
+        f"embedded/{EMBEDDED}", {}, frozenset({"structured", "seed", "stop", "logprobs", "timeout"}), CONTEXT
+    )
 
 
 def _external() -> Backend:
@@ -115,7 +117,9 @@ def _external() -> Backend:
 
 
 STAND_INS: dict[str, Callable[[], Backend]] = {
-    "scripted": lambda: Backend("scripted/contract", {}, frozenset({"structured", "seed", "stop", "cached", "tools"})),
+    "scripted": lambda: Backend(
+        "scripted/contract", {}, frozenset({"structured", "seed", "stop", "cached", "tools", "logprobs"})
+    ),
     "direct": lambda: Backend("direct/scripted", {}, _SERVED, CONTEXT),
     "direct-unstructured": lambda: Backend("direct/scripted", {"structured": False}, _SERVED - {"structured"}, CONTEXT),
     "openai": lambda: Backend("openai/scripted", {}, _SERVED, CONTEXT),

@@ -7,6 +7,7 @@ import asyncio
 import copy
 import itertools
 import threading
+from dataclasses import replace
 from typing import Any
 
 import dspy
@@ -260,6 +261,39 @@ async def test_a_backend_without_native_tools_says_so(backend: Backend):
         result = Message(role="tool", parts=(ToolResultPart("1", (TextPart("booked"),)),))
         with pytest.raises(Exception, match=told):
             await lm.acall(Request(model=lm.model, messages=(WISH, call, result)))
+
+
+async def test_the_probabilities_of_what_was_decided_come_where_a_call_asks(backend: Backend):
+    backend.needs("logprobs")
+    with backend.lm(max_tokens=80, temperature=0.0):
+        plain, answer = await ask(), await ask(logprobs=20)
+    assert "probabilities" not in plain.toDict()
+    assert (answer.name, answer.kind) == (plain.name, plain.kind)
+    shares = answer.probabilities["kind"]
+    assert set(shares) == {"read", "write"} and sum(shares.values()) == pytest.approx(1.0)
+    assert all(0 <= share <= 1 for share in shares.values())
+
+
+async def test_tokens_come_with_their_alternatives_where_a_call_asks(backend: Backend):
+    backend.needs("logprobs")
+    with backend.lm() as lm:
+        request = Request(
+            model=lm.model,
+            messages=(Message.user("Name a bird."),),
+            config=Config(max_tokens=20, temperature=0.0, logprobs=3),
+        )
+        response = await lm.acall(request)
+        plain = await lm.acall(replace(request, config=replace(request.config, logprobs=None)))
+    assert plain.logprobs is None
+    assert response.logprobs and all(token.top and token.logprob <= 0 for token in response.logprobs)
+
+
+async def test_a_backend_without_probabilities_says_so(backend: Backend):
+    with backend.lm() as lm:
+        assert ("logprobs" in lm.engine.supported_params) == ("logprobs" in backend.can)
+        if "logprobs" not in backend.can:
+            with pytest.raises(Exception, match="gives no probabilities of tokens"):
+                await ask(logprobs=20)
 
 
 async def test_what_cannot_be_sent_is_refused_and_not_dropped(backend: Backend):

@@ -18,7 +18,7 @@ def tried(kinds: list[TransientKind], **settings: int | None) -> int:
     return len(kinds)
 
 
-@pytest.mark.parametrize(("kind", "retries"), [("unreachable", 2), ("slow", 1), ("limited", 5), ("busy", 5)])
+@pytest.mark.parametrize(("kind", "retries"), [("unreachable", 2), ("slow", 1), ("limited", 7), ("busy", 5)])
 def test_each_kind_has_its_number_of_tries(kind: TransientKind, retries: int) -> None:
     assert tried([kind] * 20) == retries
     assert tried([kind] * 20, retries=3) == 3
@@ -31,7 +31,7 @@ def test_a_kind_with_few_tries_is_not_charged_with_those_of_another() -> None:
 
 
 def test_failures_of_all_kinds_together_have_an_end() -> None:
-    assert tried(["limited", "busy"] * 10) == 5
+    assert tried(["limited", "busy"] * 10) == 7
 
 
 def test_every_server_may_be_found_dead_once_more() -> None:

@@ -135,7 +135,7 @@ def test_the_option_of_the_command_line(tmp_path: Path) -> None:
         config = configured(tmp_path, server.url)
         result = invoke("models", "check", "--model", "router/qwen", "--litellm-config", config)
         assert result.exit_code == 0, result.stderr
-        assert len(server.requests) == 5
+        assert len(server.requests) == 6
         result = invoke("models", "check", "--model", "openai/qwen", "--litellm-config", config)
         assert (result.exit_code, "is for --model router/NAME" in error_of(result)) == (2, True)
         result = invoke("models", "check", "--model", "router/gemma", "--litellm-config", config)

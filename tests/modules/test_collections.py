@@ -36,9 +36,15 @@ def test_a_records_own_fields_are_left_alone() -> None:
     assert list(made.fields) == ["customer_visit_reason", "customers_seen"]
 
 
-def test_ids_are_no_fields() -> None:
-    with pytest.raises(AnswerRefused, match="rental_id"):
-        collection_of({"fields": [text("rental_id"), text("remark")]}, RENTAL, [CUSTOMERS])
+def test_the_records_own_id_is_left_out() -> None:
+    made = collection_of({"fields": [text("rental_id"), text("remark")]}, RENTAL, [CUSTOMERS])
+    assert list(made.fields) == ["remark"]
+
+
+@pytest.mark.parametrize("fields", [("rental_id",), ("bicycle_id", "remark")])
+def test_other_ids_are_no_fields(fields: tuple[str, ...]) -> None:
+    with pytest.raises(AnswerRefused, match=fields[0]):
+        collection_of({"fields": [text(name) for name in fields]}, RENTAL, [CUSTOMERS])
 
 
 def records(name: str, *answers: list[str]) -> tuple[Any, Recorded]:
