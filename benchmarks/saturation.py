@@ -1,37 +1,246 @@
 """How well one process keeps its slots busy: share of the ideal wall time with answers that take a second on average.
 
-`python benchmarks/saturation.py [--rounds N] [--json FILE]`. The ideal is the larger of the sum of all latencies over
-the slots and the longest latency. Bar: 95 %, `direct/` at 256 slots and `hosted_vllm/` at 128. Latencies are log-normal
-and fixed by each call's seed. Two baselines stand beside: what taking the calls as they come gives without any client
-(the slots do not all end together), and plain aiohttp in the same run, which shows what the machine had to spare.
-All calls go through a role module. The longest stall is the most that a watchdog on the event loop was late; its bar is
-50 ms, and here too the baseline shows what the machine itself takes away.
+`python benchmarks/saturation.py [--stages one|all] [--latency lognormal|constant] [--clients NAME ...] [--slots N ...]
+[--size N] [--json FILE]`. Bars: 95 % of the ideal, and no stall of more than 50 ms. Each client runs in a process of
+its own, with the scheduler, executor, store, journal and ledger of a command. The server is another process; it draws
+each latency by the body of the request alone, log-normal with sigma 0.5 (constant: every answer takes exactly a second,
+so that all calls of a round come back together).
+
+* `--stages one`: items of one judge's question each, `size` a slot, `direct/` at 256 slots and `hosted_vllm/` at 128.
+  Ideal: the sum of all latencies over the slots. Two baselines stand beside: what taking the calls as they come gives
+  without any client (the slots do not all end together), and plain aiohttp in the same run, which shows what the
+  machine had to spare.
+* `--stages all`: what `synthtools run` does, by its own code, on the scripted library: `size` fields of one small
+  environment each, from subfields to rollouts. Ideal: the latency that fits into the slots from the moment as many
+  items are in flight as there are slots to the last such moment; that is while the scheduler has enough to begin. What
+  counts is drawn latency inside of that window, so that a late client, a late server and an idle slot all cost, and
+  ramp-up and drain (a chain of some 28 calls) do not. The share of the whole run, as of `one`, stands beside.
+
+The longest stall is the longest that a heartbeat on the event loop, due every 5 ms from the first item to the last, was
+late: nothing else gets a turn meanwhile. Beside it stands the longest without the time in which the loop's thread was
+ready to run and the machine gave its cores to others (Linux), which is what a machine of one's own would show. CPU is
+that of the client's process and of its sandbox and replay processes, a call, its start and first connections included;
+where client and server need more cores than there are, the share says what the machine can do.
 """
 
 import argparse
 import asyncio
 import heapq
 import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-from overhead import ANSWER, Ask, floor, judging
-from server import latency, running
+from overhead import ANSWER, floor, judging
+from pydantic import TypeAdapter
+from rich.console import Console
+from server import SIGMA, Served, running
 
-from synthtools.backends import model, scope
-from synthtools.backends.registry import replica_states
+from synthtools.config import Settings, settle
+from synthtools.modules.role import Blocking
+from synthtools.runs.driver import Work, drive, make_way_for_calls
+from synthtools.runs.executors import LocalExecutor
+from synthtools.runs.item import Item, Outcome
+from synthtools.runs.journal import RunLedger
+from synthtools.runs.models import Models
+from synthtools.runs.scheduler import Limits, Scheduler
+from synthtools.runs.stages import STAGES, Stage, first_items
+from synthtools.runs.store import Store
+from synthtools.types.profile import SMALL
 
 BAR = 0.95
 STALL_BAR = 50.0
 """Milliseconds."""
-WATCH_SECONDS = 0.005
-"""Between two looks of the watchdog."""
+BEAT_SECONDS = 0.005
+"""Between two beats of the heart."""
 BASELINE = "aiohttp"
-SLOTS = {BASELINE: 256, "direct/": 256, "hosted_vllm/": 128}
+SLOTS = {
+    "one": {BASELINE: [256], "direct/": [256], "hosted_vllm/": [128]},
+    "all": {"direct/": [64, 256], "hosted_vllm/": [64]},
+}
+SIZE = {"one": 60, "all": 2}
+"""Of `one`: calls a slot; of `all`: environments a slot."""
 MEAN = 1.0
 """Seconds of a latency."""
+
+
+class Judging(Blocking):
+    """Does one item: asks for one verdict."""
+
+    def __init__(self, profile: object) -> None:
+        super().__init__()
+        self._ask = judging()
+
+    async def aforward(self, *, number: int) -> int:
+        """Asks with a prompt of its own."""
+        await self._ask(number)
+        return number
+
+
+STAGE = Stage(
+    name="judging",
+    verb="judging",
+    depends_on="",
+    program="saturation:Judging",
+    record=TypeAdapter(int),
+    expand=lambda parent, record, profile: (),
+    inputs=lambda item, records: {"number": item.position},
+)
+
+
+class Watch:
+    """Watches a run from its first item on: the heartbeat, and how many items are in flight."""
+
+    def __init__(self, slots: int) -> None:
+        self.late: list[float] = []
+        """By beat: how late it came, in milliseconds."""
+        self.late_with_core: list[float] = []
+        """The same less the time in which the loop's thread was ready to run and had no core."""
+        self.full: list[float] = []
+        """Moments of the monotonic clock at which as many items were in flight as there are slots: first and last."""
+        self.begun = self.ended = 0.0
+        self._slots = slots
+        self._in_flight = 0
+        self._heart: asyncio.Task[None] | None = None
+
+    def started(self, item: Item) -> None:
+        """Begins to watch with the first item."""
+        if self._heart is None:
+            self.begun = time.monotonic()
+            self._heart = asyncio.get_running_loop().create_task(self._beat())
+        self._in_flight += 1
+        self._note()
+
+    def finished(self, outcome: Outcome, record: Any) -> None:
+        """Takes the time."""
+        self._note()
+        self._in_flight -= 1
+        self.ended = time.monotonic()
+
+    def _note(self) -> None:
+        if self._in_flight >= self._slots:
+            self.full[1:] = [time.monotonic()]
+
+    async def _beat(self) -> None:
+        while True:
+            due, waited = time.perf_counter() + BEAT_SECONDS, core_wait()
+            await asyncio.sleep(BEAT_SECONDS)
+            late = (time.perf_counter() - due) * 1000
+            self.late.append(late)
+            self.late_with_core.append(late - (core_wait() - waited))
+
+
+def core_wait() -> float:
+    """Milliseconds in which this thread has been ready to run without a core (Linux; else 0)."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e6
+    except FileNotFoundError:
+        return 0.0
+
+
+def settings(model: str, url: str, slots: int) -> Settings:
+    """Those of a command with `--profile small --concurrency SLOTS`, one environment a field."""
+    given = {
+        "model": {"name": model, "api_base": [url], "max_tokens": 2000},
+        "run": {"concurrency": slots},
+        "profile": {"name": "small", "subfields": 1, "scenarios": 1},
+    }
+    return settle([("benchmark", given)])
+
+
+def baseline(watch: Watch, url: str, slots: int, size: int) -> None:
+    """Plain aiohttp, as many at once as there are slots, begun one by one as the scheduler does."""
+    ask, numbers = floor(url), iter(range(slots * size))
+
+    async def work() -> None:
+        for number in numbers:
+            item = Item(STAGE.name, str(number))
+            watch.started(item)
+            await ask(number)
+            watch.finished(Outcome(item, "done"), None)
+
+    async def all_of() -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(slots):
+                group.create_task(work())
+                await asyncio.sleep(0)
+
+    make_way_for_calls()
+    asyncio.run(all_of())
+
+
+def one_stage(watch: Watch, model: str, url: str, slots: int, size: int, folder: Path) -> None:
+    """One question an item, through the scheduler."""
+    STAGES[STAGE.name] = STAGE
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(folder, create=True))
+        store.plan([Item(STAGE.name, f"{number:06d}", position=number) for number in range(slots * size)])
+        models = Models(settings(model, url, slots), {})
+        executor = LocalExecutor(store, RunLedger(store), models.program)
+        scheduler = Scheduler(store, executor, [STAGE], SMALL, Limits(concurrency=slots), watchers=[watch])
+        models.prepare()
+        executor.load([STAGE])
+        make_way_for_calls()
+        stack.enter_context(models.used())
+        asyncio.run(_only(scheduler.run()))
+
+
+async def _only(run: Coroutine[Any, Any, object]) -> None:
+    await run
+
+
+def all_stages(watch: Watch, model: str, url: str, slots: int, size: int, folder: Path) -> None:
+    """`synthtools run` on so many environments."""
+    fields = {f"field_{number:03d}": f"Field {number:03d}" for number in range(slots * size)}
+    with Store(folder, create=True) as store:
+        store.plan(first_items(fields))
+        work = Work(tuple(STAGES.values()), settings(model, url, slots), watchers=(watch,))
+        summary = drive(store, work, Console(quiet=True))
+    assert summary.ending == "finished" and not summary.failed, summary
+
+
+def cpu_seconds() -> float:
+    """Of this process and of those it started, dead or alive (Linux)."""
+    times = os.times()
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        if int(fields[1]) == os.getpid():
+            ticks += int(fields[11]) + int(fields[12])
+    return sum(times[:4]) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """What one client makes of its slots, seen from inside."""
+    watch, model = Watch(options.slots), f"{options.client}fixed"
+    where = (watch, options.url, options.slots, options.size)
+    with tempfile.TemporaryDirectory() as folder:
+        run: Callable[[], None]
+        if options.client == BASELINE:
+            run = lambda: baseline(*where)  # noqa: E731
+        else:
+            stages = one_stage if options.stages == "one" else all_stages
+            run = lambda: stages(watch, model, *where[1:], Path(folder) / "run")  # noqa: E731
+        cpu = cpu_seconds()
+        run()
+        cpu = cpu_seconds() - cpu
+    return {
+        "begun": watch.begun,
+        "ended": watch.ended,
+        "full": watch.full,
+        "late": watch.late,
+        "late_with_core": watch.late_with_core,
+        "cpu_s": cpu,
+    }
 
 
 def greedy(latencies: Sequence[float], slots: int) -> float:
@@ -42,82 +251,78 @@ def greedy(latencies: Sequence[float], slots: int) -> float:
     return max(free)
 
 
-async def watch(stalls: list[float]) -> None:
-    """Appends how late each look at the clock came, in milliseconds, until it is cancelled."""
-    while True:
-        due = time.perf_counter() + WATCH_SECONDS
-        await asyncio.sleep(WATCH_SECONDS)
-        stalls.append((time.perf_counter() - due) * 1000)
-
-
-async def kept_busy(ask: Ask, slots: int, count: int) -> dict[str, float]:
-    """Wall seconds of so many calls, and shares of it."""
-    numbers = iter(range(count))
-
-    async def work() -> None:
-        for number in numbers:
-            await ask(number)
-
-    await ask(count)  # imports, schemas and the first connection
-    stalls: list[float] = []
-    watching = asyncio.create_task(watch(stalls))
-    started, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(work() for _ in range(slots)))
-    wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    watching.cancel()
-    latencies = [latency(MEAN, number) for number in range(count)]
-    ideal = max(sum(latencies) / slots, max(latencies))
+def measured(client: str, slots: int, size: int, options: argparse.Namespace) -> dict[str, Any]:
+    """What one client makes of its slots, beside what its server has drawn."""
+    command = [sys.executable, __file__, "--client", client, "--one-of", str(slots), "--size", str(size)]
+    command += ["--stages", options.stages]
+    sigma, script, served = SIGMA if options.latency == "lognormal" else 0.0, "", Served()
+    if options.stages == "all":
+        script = "library"
+    with running(json.dumps(ANSWER), MEAN, sigma=sigma, script=script, served=served) as url:
+        done = subprocess.run([*command, "--url", url], stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    latencies = [seconds for _, seconds in served.calls]
+    wall, total = found["ended"] - found["begun"], sum(latencies)
+    first, last = found["full"] if len(found["full"]) == 2 else (found["begun"], found["ended"])
+    inside = sum(max(0.0, min(last, came + seconds) - max(first, came)) for came, seconds in served.calls)
     return {
         "slots": slots,
-        "calls": count,
+        "calls": len(latencies),
         "wall_s": wall,
-        "share": ideal / wall,
-        "greedy_share": ideal / greedy(latencies, slots),
-        "cpu_share": cpu / wall,
-        "longest_stall_ms": max(stalls),
-        "stalls_over_bar": sum(stall > STALL_BAR for stall in stalls),
-        "limit": slots,
+        "share": max(total / slots, max(latencies)) / wall,
+        "steady_s": last - first,
+        "steady_share": inside / slots / (last - first),
+        "greedy_share": total / slots / greedy(latencies, slots),
+        "cpu_ms_a_call": found["cpu_s"] / len(latencies) * 1000,
+        "server_cpu_ms_a_call": served.cpu_s / len(latencies) * 1000,
+        "longest_stall_ms": max(found["late"]),
+        "longest_stall_with_core_ms": max(found["late_with_core"]),
+        "stalls_over_bar": sum(late > STALL_BAR for late in found["late"]),
     }
-
-
-async def measure(client: str, slots: int, rounds: int, url: str) -> dict[str, float]:
-    """What a client makes of its slots."""
-    if client == BASELINE:
-        return await kept_busy(floor(url), slots, slots * rounds)
-    with model(f"{client}fixed", api_base=url, concurrency=slots, max_tokens=500) as lm:
-        judge = judging()
-
-        async def ask(number: int) -> object:
-            with scope(variation=number):  # the seed, which decides the latency
-                return await judge(number)
-
-        found = await kept_busy(ask, slots, slots * rounds)
-        (state,) = replica_states(lm)
-    return {**found, "limit": state.limit}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=60, help="calls a slot")
+    parser.add_argument("--stages", choices=("one", "all"), default="one")
+    parser.add_argument("--latency", choices=("lognormal", "constant"), default="lognormal")
+    parser.add_argument("--clients", nargs="+", choices=(BASELINE, "direct/", "hosted_vllm/"))
+    parser.add_argument("--slots", type=int, nargs="+", help="instead of each client's own")
+    parser.add_argument("--size", type=int, help="calls a slot, or environments a slot with all stages")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--client", help=argparse.SUPPRESS)
+    parser.add_argument("--one-of", dest="inner_slots", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with running(json.dumps(ANSWER), MEAN) as url:
-        results = {prefix: asyncio.run(measure(prefix, slots, options.rounds, url)) for prefix, slots in SLOTS.items()}
-    head = f"{'':14}{'slots':>6}{'calls':>7}{'wall s':>8}{'of ideal':>10}{'greedy':>8}{'CPU':>7}{'limit':>7}"
-    print(f"{head}{'longest stall ms':>18}{'over 50':>9}")
-    for prefix, found in results.items():
-        print(
-            f"{prefix:14}{found['slots']:6}{found['calls']:7}{found['wall_s']:8.1f}{found['share']:10.1%}"
-            f"{found['greedy_share']:8.1%}{found['cpu_share']:7.0%}{found['limit']:7}"
-            f"{found['longest_stall_ms']:18.1f}{found['stalls_over_bar']:9}"
-        )
-    ours = [found for client, found in results.items() if client != BASELINE]
-    held = all(found["share"] >= BAR for found in ours)
+    if options.client:
+        options.slots = options.inner_slots
+        print(json.dumps(measure(options)))
+        return 0
+    size = options.size or SIZE[options.stages]
+    rows: list[tuple[str, dict[str, Any]]] = []
+    head = f"{'':14}{'slots':>6}{'calls':>7}{'wall s':>8}{'of ideal':>10}{'steady s':>10}{'of ideal':>10}{'greedy':>8}"
+    print(f"{head}{'CPU ms a call':>15}{'server':>8}{'longest stall ms':>18}{'over 50':>9}{'with a core':>13}")
+    for client, usual in SLOTS[options.stages].items():
+        if options.clients and client not in options.clients:
+            continue
+        for slots in options.slots or usual:
+            found = measured(client, slots, size, options)
+            rows.append((client, found))
+            print(
+                f"{client:14}{found['slots']:6}{found['calls']:7}{found['wall_s']:8.1f}{found['share']:10.1%}"
+                f"{found['steady_s']:10.1f}{found['steady_share']:10.1%}{found['greedy_share']:8.1%}"
+                f"{found['cpu_ms_a_call']:15.2f}{found['server_cpu_ms_a_call']:8.2f}"
+                f"{found['longest_stall_ms']:18.1f}{found['stalls_over_bar']:9}"
+                f"{found['longest_stall_with_core_ms']:13.1f}",
+                flush=True,
+            )
+    counted = "share" if options.stages == "one" else "steady_share"
+    ours = [found for client, found in rows if client != BASELINE]
+    held = all(found[counted] >= BAR for found in ours)
     steady = all(found["longest_stall_ms"] <= STALL_BAR for found in ours)
     print(f"bar {BAR:.0%} of the ideal: {'held' if held else 'NOT held'}")
     print(f"bar {STALL_BAR:.0f} ms of stall: {'held' if steady else 'NOT held'}")
     if options.json:
-        report = {"bar": BAR, "held": held, "stall_bar_ms": STALL_BAR, "steady": steady, "results": results}
+        report = {"bar": BAR, "held": held, "stall_bar_ms": STALL_BAR, "steady": steady, "results": rows}
         options.json.write_text(json.dumps(report, indent=1))
     return 0 if held and steady else 1
 

@@ -103,6 +103,8 @@ class ModelUnreachable(ProviderError):
 class ContextTooSmall(ProviderError):
     """The prompt and the room for its answer do not fit the model's context window."""
 
+    exit_code = UsageError.exit_code
+
 
 class ParseError(ModelError):
     """The answer is not JSON of the schema that was sent, after the bounded retries."""

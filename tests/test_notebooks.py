@@ -56,7 +56,7 @@ def test_optimize_a_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     cells = executed(NOTEBOOKS[1], tmp_path)
     text = said(cells, "stdout")
     assert "a scripted stand-in, no language model" in text
-    assert "cases of 3 fields" in text
+    assert "cases of 4 fields" in text
     assert "right: correct, said: " in text
     assert "not recommended" in text and "the instructions are as they were" in text  # a stand-in gains nothing
     assert "calibrated: " in text and "the judge passes " in text

@@ -7,8 +7,9 @@ from typing import get_args
 from rich.table import Table
 
 from synthtools.cli.options import ModelOptions
+from synthtools.cli.output import out, say
 from synthtools.cli.rollouts import task_outcome
-from synthtools.cli.work import gather_settings, out, say
+from synthtools.cli.work import gather_settings
 from synthtools.config import Settings
 from synthtools.errors import DataError, RunError
 from synthtools.exports.lines import Whole

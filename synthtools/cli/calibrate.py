@@ -15,9 +15,9 @@ def calibrate(
     size: Annotated[
         int | None, typer.Option(min=2, help="Verdicts to label: 120, or as many as last time.", show_default=False)
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of their choice: 0, or as last time.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the choice of verdicts: 0, or as last time.")] = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", help="Write them to a table, to be labelled there.", metavar="FILE")
+        Path | None, typer.Option("--csv", help="Write the verdicts to a table, to be labelled there.", metavar="FILE")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Read the labels of such a table.", metavar="FILE")

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
-
 from synthtools.cli.labelling import label_cases
-from synthtools.cli.work import notes, out, say
+from synthtools.cli.output import notes, out, print_json, say
 from synthtools.errors import UsageError
 from synthtools.optimizers.calibration.calibrate import calibrate
 from synthtools.optimizers.calibration.judged import Given, Judge, JudgedCase, case_of, find_judge, verdicts_given
@@ -103,18 +101,20 @@ def _report(run: Run, judge: Judge, given: Sequence[Given], labels: Labels, want
             with labels:
                 labels.keep_calibration(found)
     stands = standing(run.store, judge.name)
-    if stands.calibration is None:
+    if stands.calibration is None and wanted.report:
         raise UsageError(
             f"the {judge.name} is not calibrated: {missing}; `synthtools calibrate {judge.name}` asks for labels"
         )
     if wanted.as_json:
         report: JsonObject = {"run": str(run.path), "standing": stands.word, "changed": stands.changed}
-        report["calibration"] = stands.calibration.to_json()
-        print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    else:
+        report["calibration"] = None if stands.calibration is None else stands.calibration.to_json()
+        print_json(report)
+    elif stands.calibration is not None:
         out.print(calibration_view(stands))
     if missing:
-        say(f"not calibrated anew: {missing}")
+        again = "" if stands.calibration is None else " anew"
+        kept = f"{len(labels.file.labels):,} labels are kept"
+        say(f"{kept}; not calibrated{again} yet: {missing}; the same command goes on")
 
 
 def _missing(given: Sequence[Given], labels: Labels) -> str:

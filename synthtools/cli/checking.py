@@ -1,6 +1,7 @@
 """`models check`: what a few calls of each model show."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import dspy
@@ -8,8 +9,10 @@ import orjson
 import typer
 
 from synthtools.backends.probe import ModelReport, probe
+from synthtools.backends.spec import ModelSpec
 from synthtools.cli.options import ModelOptions
-from synthtools.cli.work import gather_settings, out
+from synthtools.cli.output import out, print_json
+from synthtools.cli.work import gather_settings
 from synthtools.config import Settings
 from synthtools.errors import ProviderError
 from synthtools.reports.text import shown
@@ -33,12 +36,15 @@ def check_models(options: ModelOptions) -> None:
     Raises: ProviderError, ConfigError.
     """
     models = _models_of(gather_settings(None, options))
+    if options.dry_run:
+        _show_models(models, as_json=options.json)
+        return
     found = list(zip(models, asyncio.run(_asked([lm for lm, _ in models])), strict=True))
     reports = [report for _, report in found if isinstance(report, ModelReport)]
     failures = [report for _, report in found if isinstance(report, ProviderError)]
     if options.json:
         first, *others = (_row(lm, report, used_by) for (lm, used_by), report in found)
-        print(orjson.dumps({**first, "others": others}, option=orjson.OPT_INDENT_2).decode())
+        print_json({**first, "others": others})
     else:
         for number, ((_, used_by), report) in enumerate(found):
             if isinstance(report, ModelReport):
@@ -49,6 +55,22 @@ def check_models(options: ModelOptions) -> None:
         raise failures[0] if len(failures) == 1 else type(failures[0])("; ".join(str(failure) for failure in failures))
     if any(not report.structured for report in reports):
         raise typer.Exit(1)
+
+
+def _show_models(models: Sequence[tuple[dspy.LM, Users]], *, as_json: bool) -> None:
+    """Which models would be asked, where, and who uses them."""
+    specs = [ModelSpec.from_json(cast(Any, lm).engine.dump_state(), "the model") for lm, _ in models]
+    if as_json:
+        print_json(
+            [
+                {"model": spec.name, "api_base": list(spec.api_bases), "used_by": list(used_by)}
+                for spec, (_, used_by) in zip(specs, models, strict=True)
+            ]
+        )
+        return
+    for spec, (_, used_by) in zip(specs, models, strict=True):
+        where = f" at {', '.join(spec.api_bases)}" if spec.api_bases else ""
+        out.print(shown(f"would ask {spec.name}{where}, used by {', '.join(used_by)}"), soft_wrap=True)
 
 
 def _models_of(settings: Settings) -> list[tuple[dspy.LM, Users]]:
@@ -90,6 +112,7 @@ def _show(report: ModelReport, used_by: Users) -> None:
         out.print(shown(f"used by        {', '.join(used_by)}"))
     out.print(f"JSON Schema    kept in {report.kept_schema} of {report.calls} answers")
     out.print(f"native tools   {report.native_tools}")
+    out.print(f"logprobs       {report.logprobs}")
     out.print(f"context        {context}")
     out.print(f"speed          {report.seconds:.2f} s a call, {report.tokens_per_second:.0f} tokens/s in one call")
     out.print(f"cached tokens  {cached}")

@@ -1,10 +1,9 @@
 """What `models` and `fields` print."""
 
-import orjson
 from rich.table import Table
 
 from synthtools.backends import weights
-from synthtools.cli.work import out, say
+from synthtools.cli.output import out, print_json, say
 from synthtools.programs.fields import FIELDS
 from synthtools.reports.text import shown
 
@@ -23,7 +22,7 @@ def show_models(*, as_json: bool) -> None:
         for entry in weights.CATALOGUE.values()
     ]
     if as_json:
-        print(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode())
+        print_json(rows)
         return
     table = Table(header_style="bold")
     for name in ("model", "what", "MB", "licence", "here", "good for"):
@@ -42,7 +41,7 @@ def show_models(*, as_json: bool) -> None:
 def show_fields(*, as_json: bool) -> None:
     """Prints the built-in fields."""
     if as_json:
-        print(orjson.dumps([field._asdict() for field in FIELDS], option=orjson.OPT_INDENT_2).decode())
+        print_json([field._asdict() for field in FIELDS])
         return
     for field in FIELDS:
         print(field.name)

@@ -34,26 +34,27 @@ def report(console: Console, result: CompileResult) -> None:
     table.add_row("after", *_cells(scores.after), f"{scores.tokens_after:,.0f}")
     table.add_row("gain", *_cells(scores.gain), f"{scores.tokens_after - scores.tokens_before:+,.0f}")
     console.print(table)
+    if scores.parts:
+        console.print(shown("By part of the metric:"))
     for name, (before, after) in scores.parts.items():
         console.print(shown(f"  {name}: {before:.3f} -> {after:.3f}"))
     verdict = "significant" if scores.significant else "not significant"
-    console.print(shown(f"The gain is {verdict} (p = {scores.p_value:.3f}, paired randomization test)."))
+    console.print(shown(f"The gain is {verdict} (p = {scores.p_value:.3f}, paired randomization test). {scores.scope}"))
     console.print(_front(result))
     for path, text in program.diff.items():
-        console.print(shown(f"Instructions of {path}:"))
+        console.print(shown(f"What changed in {path}:"))
         console.print(shown(text))
     for path, state in program.predictors.items():
         if state.demos:
             sources = [one.source or one.case for one in program.demo_sources if one.predictor == path]
             named = f", from {', '.join(sources)}" if sources else ""
-            console.print(shown(f"{len(state.demos)} demos for {path}{named}"))
+            number = f"{len(state.demos)} demo{'s' if len(state.demos) > 1 else ''}"
+            console.print(shown(f"{number} for {path}{named}"))
     price = "price not known" if result.usd is None else f"${result.usd:.4f}"
-    console.print(
-        shown(
-            f"{result.candidates} candidates, {result.usage.calls:,} calls, "
-            f"{result.usage.prompt_tokens + result.usage.completion_tokens:,} tokens, {price}"
-        )
-    )
+    usage = result.usage
+    tried = f"{result.candidates} candidate{'s' if result.candidates > 1 else ''}"
+    tokens = f"{usage.prompt_tokens + usage.completion_tokens:,} tokens"
+    console.print(shown(f"Tried {tried} in {usage.calls:,} calls of {tokens} ({price})."))
 
 
 def _front(result: CompileResult) -> Table:

@@ -6,28 +6,57 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from synthtools.cli.work import out, say
+from synthtools.cli.options import StageOptions
+from synthtools.cli.output import out, print_json, say
 from synthtools.config import Settings
 from synthtools.reports.text import short_number, shown
+from synthtools.runs.acceptance import check_settings
 from synthtools.runs.budget import known_price
 from synthtools.runs.forecast import Plan, plan
+from synthtools.runs.models import ProgramFiles, program_hashes
+from synthtools.runs.prompt_growth import Growth, prompt_growth
 from synthtools.runs.reader import STORE_NAME, StoreReader
 from synthtools.runs.stages import Stage
 from synthtools.types.usage import Usage
 
 
 def dry_run(
-    folder: Path, stages: Sequence[Stage], settings: Settings, fields: Mapping[str, str], limit: int | None
+    folder: Path,
+    stages: Sequence[Stage],
+    settings: Settings,
+    fields: Mapping[str, str],
+    files: ProgramFiles,
+    options: StageOptions,
 ) -> None:
-    """Says how many items of each stage are planned, can come of them and are likely to, and what those use."""
+    """Says how many items of each stage are planned, can come of them and are likely to, and what those use.
+
+    Raises: ConfigError where the command itself would be refused, as the run was made with other settings.
+    """
     if (folder / STORE_NAME).is_file():
-        reader = StoreReader(folder)
-        new = sum(reader.item("subfields", slug) is None for slug in fields)
-        plans = plan(reader, stages, settings.profile, limit, new)
-        reader.close()
+        with StoreReader(folder) as reader:
+            programs = program_hashes(files)
+            check_settings(reader, stages, settings, programs, accept_changes=options.accept_changes)
+            growths = prompt_growth(reader, files, settings.profile)
+            new = sum(reader.item("subfields", slug) is None for slug in fields)
+            plans = plan(reader, stages, settings.profile, options.limit, new, _tokens(growths))
     else:
-        plans = plan(None, stages, settings.profile, limit, len(fields))
-    out.print(shown(f"Dry run of {folder}: no model is called, nothing is written"), soft_wrap=True)
+        growths = prompt_growth(None, files, settings.profile)
+        plans = plan(None, stages, settings.profile, options.limit, len(fields), _tokens(growths))
+    if options.json:
+        rows = {
+            name: {"exist": exist, "planned": planned, **new.to_json()} for name, (exist, planned, new) in plans.items()
+        }
+        print_json({"run": str(folder), "stages": rows})
+    else:
+        out.print(shown(f"Dry run of {folder}: no model is called, nothing is written"), soft_wrap=True)
+        out.print(_table(plans))
+    say(_forecast_line(plans, settings))
+    for stage, growth in growths.items():
+        say(f"--program in {stage}: {growth.note}")
+    say(f"model {settings.model.name}, profile {settings.profile.name}, {settings.concurrency} calls in flight")
+
+
+def _table(plans: Mapping[str, Plan]) -> Table:
     table = Table(box=box.SIMPLE)
     table.add_column("stage", no_wrap=True)
     for name in ("exist", "planned", "at most new", "likely new", "calls", "tokens"):
@@ -35,9 +64,11 @@ def dry_run(
     for name, (exist, planned, new) in plans.items():
         forecast = (short_number(new.items), short_number(new.calls), short_number(new.tokens))
         table.add_row(name, str(exist), str(planned), str(new.at_most), *forecast)
-    out.print(table)
-    say(_forecast_line(plans, settings))
-    say(f"model {settings.model.name}, profile {settings.profile.name}, {settings.concurrency} calls in flight")
+    return table
+
+
+def _tokens(growths: Mapping[str, Growth]) -> dict[str, float]:
+    return {stage: growth.tokens for stage, growth in growths.items()}
 
 
 def _forecast_line(plans: Mapping[str, Plan], settings: Settings) -> str:

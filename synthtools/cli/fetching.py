@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from synthtools.backends import weights
-from synthtools.cli.work import notes, say
+from synthtools.cli.output import notes, say
 
 _SECONDS = 3.0
 

@@ -3,104 +3,58 @@
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import orjson
 import typer
 
-from synthtools.cli.options import INTERRUPTED, ModelOptions, RunFolder, command
-from synthtools.cli.work import gather_settings, notes, out, say
+from synthtools.cli.compile_options import CaseOptions, CompileOptions, SearchOptions
+from synthtools.cli.options import INTERRUPTED, RunFolder, command
+from synthtools.cli.output import notes, out, print_json, say
+from synthtools.cli.work import gather_settings
 from synthtools.config import RoleModels, Settings
 from synthtools.errors import ConfigError, DataError, ProviderError, UsageError
 from synthtools.runs.budget import known_price, price_of
 from synthtools.runs.reader import STORE_NAME
+from synthtools.types.record import JsonObject
 
 if TYPE_CHECKING:
+    from synthtools.cli.compile_end import CompileEnd
     from synthtools.optimizers.case import Case
     from synthtools.optimizers.compile.methods import Method
     from synthtools.optimizers.compile.plan import Plan
     from synthtools.optimizers.compile.search import Search
     from synthtools.optimizers.compile.speakers import Speakers
-    from synthtools.optimizers.compile.stopping import CompileStopped
     from synthtools.optimizers.target import Target
     from synthtools.optimizers.trainsets import Shares, Split
+    from synthtools.runs.compiles import CompileRows
     from synthtools.runs.models import Models
-
-_CASES = "Cases"
-_SEARCH = "Search"
-
-
-@dataclass(frozen=True, slots=True)
-class CaseOptions:
-    """Which cases a program is compiled and tested on."""
-
-    cases: Annotated[
-        Path | None,
-        typer.Option(
-            help="Cases, one JSON object a line; else they are drawn from the run.",
-            metavar="FILE",
-            rich_help_panel=_CASES,
-        ),
-    ] = None
-    size: Annotated[int | None, typer.Option(min=3, help="Most cases in all.", rich_help_panel=_CASES)] = None
-    train: Annotated[int | None, typer.Option(min=1, help="Most training cases.", rich_help_panel=_CASES)] = None
-    validation: Annotated[int | None, typer.Option(min=1, help="Most validation cases.", rich_help_panel=_CASES)] = None
-    test: Annotated[int | None, typer.Option(min=1, help="Most test cases.", rich_help_panel=_CASES)] = None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How a better program is searched for."""
-
-    method: Annotated[str, typer.Option(help="bootstrap, mipro, gepa, copro or simba.", rich_help_panel=_SEARCH)] = (
-        "bootstrap"
-    )
-    teacher_model: Annotated[
-        str | None,
-        typer.Option(help="Another model that answers for demos and proposes instructions.", rich_help_panel=_SEARCH),
-    ] = None
-    teacher_api_base: Annotated[
-        list[str] | None, typer.Option(help="Address of its server.", rich_help_panel=_SEARCH)
-    ] = None
-    candidates: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="How many are tried, or a step tries.", rich_help_panel=_SEARCH)
-    ] = None
-    rounds: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="Trials, reflections or steps.", rich_help_panel=_SEARCH)
-    ] = None
-    demos: Annotated[
-        int | None, typer.Option(min=0, max=1000, help="Most demos in a prompt.", rich_help_panel=_SEARCH)
-    ] = None
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Role within the program that may change; repeat it for more.", rich_help_panel=_SEARCH),
-    ] = None
-    max_calls: Annotated[
-        int | None, typer.Option(min=1, help="Most calls of this compile.", rich_help_panel="Bounds")
-    ] = None
 
 
 @command
 def optimize(
-    role: Annotated[str, typer.Argument(help="What to compile, for example response-judge.", metavar="ROLE")],
+    role: Annotated[
+        str, typer.Argument(help="What to compile, for example response-judge; a wrong name lists all.", metavar="ROLE")
+    ],
     run: RunFolder,
     given: CaseOptions,
     searching: SearchOptions,
-    options: ModelOptions,
+    options: CompileOptions,
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="The compiled program; else in the run's folder.", metavar="FILE")
+        Path | None,
+        typer.Option("--out", help="Where to write the compiled program; else in the run's folder.", metavar="FILE"),
     ] = None,
 ) -> None:
     """Finds better instructions and demos for a role, and tests them on cases that the search never saw."""
+    from synthtools.cli.compile_end import end_of
+    from synthtools.cli.compile_progress import CompileLine
     from synthtools.optimizers.compile.caps import Limits
     from synthtools.optimizers.compile.compiling import carry_out
     from synthtools.optimizers.compile.methods import method_named
     from synthtools.optimizers.compile.stopping import CompileStopped
+    from synthtools.runs.compiles import CompileRows
     from synthtools.runs.store import Store
 
-    _refuse_what_is_for_stages(options)
     if out_file is not None:
         _check_file(out_file)
     settings = gather_settings(run, options)
@@ -108,25 +62,28 @@ def optimize(
     method = method_named(searching.method)
     parts = _parts(_cases(run, given.cases, target), settings, given)
     plan = _plan(target, method, parts, settings, options, searching)
-    limits = Limits(calls=searching.max_calls, tokens=settings.run.budget_tokens, usd=settings.run.budget_usd)
+    limits = Limits(calls=options.max_calls, tokens=settings.run.budget_tokens, usd=settings.run.budget_usd)
     if not options.json or options.dry_run:
         _show_preflight(plan, limits, settings, as_json=options.json)
     if options.dry_run:
         return
     path = out_file or run / f"{target.name}.{method.name}.{plan.id[:8]}.json"
-    from synthtools.cli.compile_progress import CompileLine
-
     with Store(run, create=given.cases is not None) as store, _terminable(), CompileLine(notes, limits) as progress:
+        rows = CompileRows(store, plan.id)
+        _say_what_another_metric_has(rows, plan)
         try:
             result = carry_out(plan, store, limits, progress, logs=options.verbose)
         except CompileStopped as stop:
-            _end(stop, progress.quality)
-        except ProviderError:
+            _end(end_of(plan, rows, stop, progress.quality), as_json=options.json)
+        except ProviderError as error:
             say("the model failed; what was paid is kept: the same command goes on")
+            if options.json:
+                stop = CompileStopped("failed", str(error))
+                _print(end_of(plan, rows, stop, progress.quality).to_json())
             raise
     result.program.write(path)
     if options.json:
-        print(orjson.dumps({**result.to_json(), "file": str(path)}, option=orjson.OPT_INDENT_2).decode())
+        _print({**result.to_json(), "status": "capped" if result.ended_by else "finished", "file": str(path)})
     else:
         from synthtools.cli.compile_report import report
 
@@ -142,26 +99,24 @@ def optimize(
         say("nothing better than the program as it is was found: the file holds that one, and is not recommended")
 
 
-def _end(stop: "CompileStopped", quality: float) -> NoReturn:
-    best = f"; best so far on the validation cases: {quality:.3f}" if quality else ""
-    if stop.is_cap:
-        say(f"{stop} before there was anything to compare{best}; the same command goes on with a larger limit")
-        raise typer.Exit
-    say(f"interrupted{best}: the same command goes on, and pays nothing twice")
-    raise typer.Exit(INTERRUPTED)
+def _say_what_another_metric_has(rows: "CompileRows", plan: "Plan") -> None:
+    """That a compile which differs in its metric alone is not gone on with: scores of two metrics do not mix."""
+    if others := rows.by_other_metrics(plan.noted):
+        say(
+            f"the run has this compile by another metric ({', '.join(others)}): its scores do not count here, and what "
+            "it asked is not asked again"
+        )
 
 
-def _refuse_what_is_for_stages(options: ModelOptions) -> None:
-    given = {
-        "--limit": options.limit is not None,
-        "--retry-failed": options.retry_failed,
-        "--accept-changes": options.accept_changes,
-        "--executor": options.executor is not None,
-        "--ray-address": options.ray_address is not None,
-    }
-    for name, is_given in given.items():
-        if is_given:
-            raise UsageError(f"{name} is for the items of stages: a compile has none")
+def _end(end: "CompileEnd", *, as_json: bool) -> NoReturn:
+    say(end.line)
+    if as_json:
+        _print(end.to_json())
+    raise typer.Exit(INTERRUPTED if end.reason == "interrupted" else 0)
+
+
+def _print(content: JsonObject) -> None:
+    print_json(content)
 
 
 def _check_file(path: Path) -> None:
@@ -231,7 +186,7 @@ def _plan(
     method: "Method",
     parts: "Split",
     settings: Settings,
-    options: ModelOptions,
+    options: CompileOptions,
     searching: SearchOptions,
 ) -> "Plan":
     from synthtools.optimizers.compile.plan import Plan
@@ -290,14 +245,16 @@ def _speakers(
 def _show_preflight(plan: "Plan", limits: Any, settings: Settings, *, as_json: bool) -> None:
     flight = plan.preflight()
     if as_json:
-        print(orjson.dumps({"id": plan.id, **flight.to_json()}, option=orjson.OPT_INDENT_2).decode())
+        _print({"id": plan.id, **flight.to_json()})
         return
     from synthtools.cli.compile_report import preflight_table
+    from synthtools.optimizers.compile.significance import FEWEST_SIGNIFICANT
+    from synthtools.optimizers.compile.units import units_of
 
     sizes = plan.sizes
     say(
         f"compile {plan.id}: {plan.target.name} by {plan.method.name}, {sizes.train} training, "
-        f"{sizes.validation} validation and {sizes.test} test cases; at most:"
+        f"{sizes.validation} validation and {sizes.test} test cases; at most, tokens by estimate:"
     )
     notes.print(preflight_table(flight))
     capped = [
@@ -309,7 +266,11 @@ def _show_preflight(plan: "Plan", limits: Any, settings: Settings, *, as_json: b
         )
         if text is not None
     ]
-    say(f"model {plan.speakers.names['student']}; stopped at {' or '.join(capped) if capped else 'no limit'}")
+    cap = f"ends at {' or '.join(capped)}" if capped else "no cap (--max-calls, --budget-tokens, --budget-usd)"
+    say(f"model {plan.speakers.names['student']}; {cap}")
+    number = units_of(plan.cases.test).number
+    if number < FEWEST_SIGNIFICANT:
+        say(f"{number} test cases cannot tell a gain from chance: that takes at least {FEWEST_SIGNIFICANT}")
 
 
 @contextmanager

@@ -26,74 +26,113 @@ _SETTINGS = "Settings"
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """Options of every command that calls a model."""
+    """Options of every command that reaches models: which, where, and by which settings."""
 
     model: Annotated[
-        str | None, typer.Option(help="prefix/name, for example hosted_vllm/qwen.", rich_help_panel=_MODEL)
+        str | None,
+        typer.Option(help="PREFIX/NAME, for example hosted_vllm/qwen.", rich_help_panel=_MODEL, metavar="MODEL"),
     ] = None
     api_base: Annotated[
-        list[str] | None, typer.Option(help="Address of the server; repeat it for replicas.", rich_help_panel=_MODEL)
+        list[str] | None,
+        typer.Option(
+            help="Address of the server; repeatable: replicas share the calls.", rich_help_panel=_MODEL, metavar="URL"
+        ),
     ] = None
     litellm_config: Annotated[
         Path | None,
         typer.Option(help="LiteLLM configuration of --model router/NAME.", rich_help_panel=_MODEL, metavar="FILE"),
     ] = None
-    judge_model: Annotated[str | None, typer.Option(help="Another model as judge.", rich_help_panel=_MODEL)] = None
+    judge_model: Annotated[
+        str | None, typer.Option(help="Another model as judge.", rich_help_panel=_MODEL, metavar="MODEL")
+    ] = None
     fallback_model: Annotated[
         str | None,
-        typer.Option(help="Model for calls that fail or are too long for the first one.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="Model for calls that fail or are too long for the first one.", rich_help_panel=_MODEL, metavar="MODEL"
+        ),
     ] = None
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings.", rich_help_panel=_SETTINGS, metavar="FILE")
+    ] = None
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="One setting, for example profile.tools=6; repeatable.",
+            rich_help_panel=_SETTINGS,
+            metavar="NAME=VALUE",
+        ),
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which models would be asked, ask none.")] = False
+    json: Annotated[bool, typer.Option("--json", help="What each model shows, as JSON on stdout.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries say.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions(ModelOptions):
+    """Options of every command that has models do its work."""
+
     temperature: Annotated[float | None, typer.Option(help="Default 0.2.", rich_help_panel=_MODEL)] = None
     top_p: Annotated[float | None, typer.Option(help="Default 0.95.", rich_help_panel=_MODEL)] = None
-    seed: Annotated[int | None, typer.Option(help="Seed of first tries.", rich_help_panel=_MODEL)] = None
+    seed: Annotated[
+        int | None, typer.Option(help="Sampling seed; retries use seed+1, seed+2 and so on.", rich_help_panel=_MODEL)
+    ] = None
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer.", rich_help_panel=_MODEL)] = None
-    executor: Annotated[
-        str | None, typer.Option(help="local, or ray: on the workers of a Ray cluster.", rich_help_panel=_SETTINGS)
-    ] = None
-    ray_address: Annotated[
-        str | None,
-        typer.Option(help="HOST:PORT of the Ray cluster; else one on this machine.", rich_help_panel=_SETTINGS),
-    ] = None
     concurrency: Annotated[int | None, typer.Option(help="Calls in flight.", rich_help_panel=_BOUNDS)] = None
-    limit: Annotated[
-        int | None,
-        typer.Option(min=0, help="At most so many items of a stage exist afterwards.", rich_help_panel=_BOUNDS),
+    profile: Annotated[
+        str | None,
+        typer.Option(help="small or standard: counts and lengths.", rich_help_panel=_SETTINGS, metavar="NAME"),
     ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageOptions(SamplingOptions):
+    """Options of every command that works on the items of stages."""
+
     budget_usd: Annotated[
         float | None, typer.Option(help="Most US dollars for the whole run.", rich_help_panel=_BOUNDS)
     ] = None
     budget_tokens: Annotated[
         int | None, typer.Option(help="Most tokens for the whole run.", rich_help_panel=_BOUNDS)
     ] = None
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="At most so many items of a stage exist afterwards.", rich_help_panel=_BOUNDS),
+    ] = None
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed items again.", rich_help_panel=_BOUNDS)
     ] = False
-    profile: Annotated[
-        str | None, typer.Option(help="small or standard: counts and lengths.", rich_help_panel=_SETTINGS)
-    ] = None
-    program: Annotated[
-        list[str] | None,
-        typer.Option(help="Saved program, as FILE or STAGE=FILE.", rich_help_panel=_SETTINGS, metavar="FILE"),
-    ] = None
-    config: Annotated[Path | None, typer.Option(help="TOML file of settings.", rich_help_panel=_SETTINGS)] = None
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="One setting, for example profile.tools=6.", rich_help_panel=_SETTINGS),
-    ] = None
     accept_changes: Annotated[
         bool,
         typer.Option("--accept-changes", help="Go on with settings that change results.", rich_help_panel=_SETTINGS),
     ] = False
+    program: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Saved program, as FILE or STAGE=FILE; repeatable.", rich_help_panel=_SETTINGS, metavar="FILE"
+        ),
+    ] = None
+    executor: Annotated[
+        str | None,
+        typer.Option(help="local, or ray: on the workers of a Ray cluster.", rich_help_panel=_SETTINGS, metavar="NAME"),
+    ] = None
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the Ray cluster; else one on this machine.", rich_help_panel=_SETTINGS, metavar="HOST:PORT"
+        ),
+    ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, call nothing.")] = False
-    json: Annotated[bool, typer.Option("--json", help="The run's status as JSON on stdout.")] = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what libraries say.")] = False
+    json: Annotated[
+        bool, typer.Option("--json", help="The run's status (--dry-run: the forecast) as JSON on stdout.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions:
     """Which fields to cover."""
 
-    field: Annotated[list[str] | None, typer.Option(help="Name of a field; repeat it for more.")] = None
+    field: Annotated[list[str] | None, typer.Option(help="Name of a field; repeatable.", metavar="NAME")] = None
     all_fields: Annotated[bool, typer.Option("--all-fields", help="Every built-in field.")] = False
 
 
@@ -156,8 +195,7 @@ def _check_texts(values: dict[str, Any]) -> None:
 
 def fail(error: SynthToolsError) -> None:
     """Writes an error as one line on stderr and ends the command with its exit code."""
-    from synthtools.errors import ContextTooSmall
     from synthtools.reports.text import one_line
 
     print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
-    raise typer.Exit(UsageError.exit_code if isinstance(error, ContextTooSmall) else error.exit_code)
+    raise typer.Exit(error.exit_code)

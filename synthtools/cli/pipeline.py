@@ -1,12 +1,13 @@
 """The commands of the pipeline: all stages at once, or one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from synthtools.cli.options import FieldOptions, ModelOptions, RunFolder, command
+from synthtools.cli.options import FieldOptions, RunFolder, StageOptions, command
 
 _Sequences = Annotated[int | None, typer.Option("--sequences", min=1, help="Tool sequences per environment.")]
 _Length = Annotated[int | None, typer.Option("--length", min=1, help="Tools in a sequence.")]
@@ -17,7 +18,7 @@ _Turns = Annotated[int | None, typer.Option("--max-turns", min=1, help="Turns of
 def _work_on(
     folder: Path,
     verbs: Sequence[str],
-    options: ModelOptions,
+    options: StageOptions,
     fields: FieldOptions | None = None,
     more: Mapping[str, object] | None = None,
     redo: Sequence[str] = (),
@@ -25,14 +26,15 @@ def _work_on(
 ) -> None:
     from synthtools.cli.corpus import write_files
     from synthtools.cli.dry_run import dry_run
+    from synthtools.cli.output import notes
     from synthtools.cli.work import (
         chosen_fields,
         conclude,
         field_names,
         gather_settings,
-        notes,
         plan_fields,
         program_files,
+        work_of,
     )
     from synthtools.errors import UsageError
     from synthtools.runs.reader import STORE_NAME
@@ -45,31 +47,24 @@ def _work_on(
     settings = gather_settings(folder, options, given)
     chosen = chosen_fields(settings) if fields is not None else {}
     if fields is not None and not chosen and not (folder / STORE_NAME).is_file():
-        raise UsageError("no field given: --field NAME (repeat it), or --all-fields; `synthtools fields` lists some")
+        raise UsageError("no field given: --field NAME (repeatable), or --all-fields; `synthtools fields` lists some")
+    programs = program_files(options, stages, settings)
     if options.dry_run:
-        dry_run(folder, stages, settings, chosen, options.limit)
+        dry_run(folder, stages, settings, chosen, programs, options)
         return
-    from synthtools.runs.driver import Work, drive
+    from synthtools.runs.driver import drive
     from synthtools.runs.store import Store
 
     with Store(folder, create=fields is not None) as store:
         plan_fields(store, chosen)
-        work = Work(
-            stages,
-            settings,
-            limit=options.limit,
-            retry_failed=options.retry_failed,
-            redo=redo,
-            accept_changes=options.accept_changes,
-            program_files=program_files(options, stages, settings),
-        )
+        work = replace(work_of(options, stages, settings, programs), redo=redo)
         summary = drive(store, work, notes)
-    files = write_files(folder, stages, summary)
+    files = write_files(folder, stages)
     conclude(folder, summary, options, files, next_step)
 
 
 @command
-def run(folder: RunFolder, fields: FieldOptions, options: ModelOptions, samples: _Samples = None) -> None:
+def run(folder: RunFolder, fields: FieldOptions, options: StageOptions, samples: _Samples = None) -> None:
     """All stages, streaming: an environment is audited while others are made, and so on to its rollouts."""
     from synthtools.runs.stages import VERBS
 
@@ -78,20 +73,20 @@ def run(folder: RunFolder, fields: FieldOptions, options: ModelOptions, samples:
 
 
 @command
-def env_generation(folder: RunFolder, fields: FieldOptions, options: ModelOptions) -> None:
+def env_generation(folder: RunFolder, fields: FieldOptions, options: StageOptions) -> None:
     """Field -> subfields -> scenarios -> environments: a populated state, and tools as certified code."""
     _work_on(folder, ("env-generation",), options, fields, next_step=f"`synthtools env-audit --run {folder}`")
 
 
 @command
-def env_audit(folder: RunFolder, options: ModelOptions) -> None:
+def env_audit(folder: RunFolder, options: StageOptions) -> None:
     """Tests every tool with calls that should pass and calls that should not, and keeps the reliable ones."""
     _work_on(folder, ("env-audit",), options, next_step=f"`synthtools task-sequences --run {folder}`")
 
 
 @command
 def task_sequences(
-    folder: RunFolder, options: ModelOptions, sequences: _Sequences = None, length: _Length = None
+    folder: RunFolder, options: StageOptions, sequences: _Sequences = None, length: _Length = None
 ) -> None:
     """Reliable tools -> ordered sequences of tools, one for each task to come."""
     more = {"profile.sequences": sequences, "profile.length": length}
@@ -99,7 +94,7 @@ def task_sequences(
 
 
 @command
-def task_generation(folder: RunFolder, options: ModelOptions) -> None:
+def task_generation(folder: RunFolder, options: StageOptions) -> None:
     """Sequences -> solved turns: each step is executed, phrased, solved and judged."""
     _work_on(folder, ("task-generation",), options, next_step=f"`synthtools task-audit --run {folder}`")
 
@@ -107,7 +102,7 @@ def task_generation(folder: RunFolder, options: ModelOptions) -> None:
 @command
 def task_audit(
     folder: RunFolder,
-    options: ModelOptions,
+    options: StageOptions,
     resummarize: Annotated[
         bool, typer.Option("--resummarize", help="Write the requests of finished tasks again.")
     ] = False,
@@ -120,12 +115,16 @@ def task_audit(
 
 @command
 def trajectory_generation(
-    options: ModelOptions,
+    options: StageOptions,
     folder: Annotated[Path | None, typer.Option("--run", help="The run's folder.", metavar="DIR")] = None,
     dataset: Annotated[Path | None, typer.Option("--dataset", help="Tasks of a file.", metavar="FILE")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="With --dataset: a new run.", metavar="DIR")] = None,
-    task_id: Annotated[list[str] | None, typer.Option("--task-id", help="Only this task; repeatable.")] = None,
-    field: Annotated[list[str] | None, typer.Option("--field", help="Only tasks of this field; repeatable.")] = None,
+    task_id: Annotated[
+        list[str] | None, typer.Option("--task-id", help="Only this task; repeatable.", metavar="ID")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option("--field", help="Only tasks of this field; repeatable.", metavar="NAME")
+    ] = None,
     samples: _Samples = None,
     max_turns: _Turns = None,
 ) -> None:

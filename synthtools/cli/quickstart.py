@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synthtools.cli.options import ModelOptions, command
+from synthtools.cli.options import StageOptions, command
 
 _FIELD = "Community libraries"
 _MINUTES = 8.0
@@ -13,7 +13,7 @@ _MINUTES = 8.0
 
 @command
 def quickstart(
-    options: ModelOptions,
+    options: StageOptions,
     field: Annotated[str, typer.Option("--field", help="Any field people work in.")] = _FIELD,
     folder: Annotated[
         Path | None, typer.Option("--run", help="The run's folder; by default runs/quickstart-FIELD.", metavar="DIR")

@@ -1,22 +1,23 @@
 """What `quickstart` does: fetch the model, try until the promised minimum exists, show what came of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import orjson
 import typer
 
 from synthtools.backends import weights
 from synthtools.cli.corpus import write_files
 from synthtools.cli.dry_run import dry_run
 from synthtools.cli.fetching import shown_fetch
-from synthtools.cli.options import INTERRUPTED, ModelOptions, fail
-from synthtools.cli.work import gather_settings, notes, out, plan_fields, program_files, say
+from synthtools.cli.options import INTERRUPTED, StageOptions, fail
+from synthtools.cli.output import notes, out, print_json, say
+from synthtools.cli.work import gather_settings, plan_fields, program_files, work_of
 from synthtools.config import Settings
 from synthtools.programs.fields import find_field
 from synthtools.reports.funnel import funnel
 from synthtools.reports.views import task_view, trajectory_view
-from synthtools.runs.driver import Work, drive
+from synthtools.runs.driver import drive
 from synthtools.runs.item import Item
 from synthtools.runs.minimum import Minimum
 from synthtools.runs.run import Run, open_run
@@ -28,15 +29,16 @@ _ROUNDS = 20
 """Most times that a field's subfields are asked for; by then its time is long over."""
 
 
-def quickstart_run(options: ModelOptions, field: str, folder: Path | None, minutes: float) -> None:
+def quickstart_run(options: StageOptions, field: str, folder: Path | None, minutes: float) -> None:
     """Runs the quickstart. Ends with 0 exactly when its promised minimum exists."""
     chosen = find_field(field)
     fields = {chosen.slug: chosen.name}
     folder = folder or Path("runs") / f"quickstart-{chosen.slug}"
     settings = gather_settings(folder, options, {"run.fields": [chosen.name]}, {"profile": {"name": "small"}})
     stages = tuple(STAGES.values())
+    programs = program_files(options, stages, settings)
     if options.dry_run:
-        dry_run(folder, stages, settings, fields, options.limit)
+        dry_run(folder, stages, settings, fields, programs, options)
         return
     _have_weights(settings)
     say(f"{chosen.name}, with {settings.model.name}, for at most {minutes:g} minutes; the run is {folder}")
@@ -50,23 +52,18 @@ def quickstart_run(options: ModelOptions, field: str, folder: Path | None, minut
         plan_fields(store, fields)
         with open_run(folder) as run:
             minimum = Minimum(run)
-        work = Work(
-            stages,
-            settings,
-            limit=options.limit,
+        work = replace(
+            work_of(options, stages, settings, programs),
             seconds=minutes * 60,
-            retry_failed=options.retry_failed,
-            accept_changes=options.accept_changes,
-            program_files=program_files(options, stages, settings),
             watchers=(minimum,),
             goal=lambda: minimum.is_met,
             more=more,
         )
         summary = drive(store, work, notes)
-    files = write_files(folder, stages, summary)
+    files = write_files(folder, stages)
     with open_run(folder) as run:
         if options.json:
-            print(orjson.dumps(run.status().to_json(), option=orjson.OPT_INDENT_2).decode())
+            print_json(run.status().to_json())
         else:
             _show(run, minimum, files)
     _conclude(folder, summary, minimum)

@@ -1,17 +1,19 @@
 """`trajectory-generation`: rollouts of a run's own tasks, or of the tasks of a file in a run of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
 
 from synthtools.cli.corpus import write_files
 from synthtools.cli.dry_run import dry_run
-from synthtools.cli.options import ModelOptions
-from synthtools.cli.work import conclude, gather_settings, notes, program_files
+from synthtools.cli.options import StageOptions
+from synthtools.cli.output import notes, print_json, say
+from synthtools.cli.work import conclude, gather_settings, program_files, work_of
 from synthtools.errors import DataError, RunError, UsageError
 from synthtools.exports.task_content import read_tasks
-from synthtools.runs.driver import Work, drive
+from synthtools.runs.driver import drive
 from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.reader import STORE_NAME, StoreReader
 from synthtools.runs.stages import NEXT, STAGES, VERBS
@@ -26,7 +28,7 @@ _SOURCE, _READ = "dataset", "dataset_read"
 
 
 def roll_out(
-    options: ModelOptions,
+    options: StageOptions,
     folder: Path,
     dataset: Path | None,
     task_ids: Sequence[str],
@@ -36,12 +38,15 @@ def roll_out(
     """Makes the rollouts that the options ask for. Raises: UsageError, also for a task that does not exist."""
     stages = VERBS["trajectory-generation"]
     settings = gather_settings(folder, options, more)
+    programs = program_files(options, stages, settings)
     if options.dry_run:
         if dataset is None or (folder / STORE_NAME).is_file():
-            dry_run(folder, stages, settings, {}, options.limit)
+            dry_run(folder, stages, settings, {}, programs, options)
         else:
-            tasks = sum(1 for _ in _chosen(dataset, task_ids, fields))
-            notes.print(f"Dry run: {tasks} tasks of {dataset}, {settings.profile.samples} rollouts each, in {folder}")
+            tasks, samples = sum(1 for _ in _chosen(dataset, task_ids, fields)), settings.profile.samples
+            if options.json:
+                print_json({"run": str(folder), "tasks": tasks, "samples": samples})
+            say(f"Dry run: {tasks} tasks of {dataset}, {samples} rollouts each, in {folder}")
         return
     if dataset is not None:
         if not dataset.is_file():
@@ -51,17 +56,9 @@ def roll_out(
         if dataset is not None:
             _bring_in(store, dataset, task_ids, fields, settings.profile)
         _check_known(store, task_ids)
-        work = Work(
-            stages,
-            settings,
-            limit=options.limit,
-            retry_failed=options.retry_failed,
-            accept_changes=options.accept_changes,
-            program_files=program_files(options, stages, settings),
-            wanted=_wanted(task_ids, fields),
-        )
+        work = replace(work_of(options, stages, settings, programs), wanted=_wanted(task_ids, fields))
         summary = drive(store, work, notes)
-    files = write_files(folder, stages, summary)
+    files = write_files(folder, stages)
     conclude(folder, summary, options, files, f"`synthtools verify --run {folder} --rollouts`")
 
 
@@ -88,9 +85,8 @@ def task_outcome(task: Task, profile: Profile) -> Outcome:
 def _check_source(folder: Path, dataset: Path) -> None:
     if not (folder / STORE_NAME).is_file():
         return
-    reader = StoreReader(folder)
-    noted = reader.meta(_SOURCE)
-    reader.close()
+    with StoreReader(folder) as reader:
+        noted = reader.meta(_SOURCE)
     if noted is None:
         raise RunError(f"{folder} exists and is a run of its own: name a new folder with --out")
     if noted != str(dataset.resolve()):

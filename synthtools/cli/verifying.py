@@ -6,10 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
 import typer
 
-from synthtools.cli.work import out, say
+from synthtools.cli.output import out, print_json, say
 from synthtools.reports.text import one_line, shown
 from synthtools.runs.run import Run, open_run
 from synthtools.runs.transitions import RecordedTransitions
@@ -56,7 +55,7 @@ def verify_run(folder: Path, *, tasks: bool, rollouts: bool, as_json: bool) -> N
                 if stale.number:
                     out.print(shown(stale.line()))
     if as_json:
-        print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
+        print_json(report)
     else:
         for difference in differing:
             out.print(shown(difference))

@@ -3,15 +3,14 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import orjson
 import typer
-from rich.console import Console
 
-from synthtools.cli.options import INTERRUPTED, FieldOptions, ModelOptions, fail
+from synthtools.cli.options import INTERRUPTED, FieldOptions, ModelOptions, StageOptions, fail
+from synthtools.cli.output import out, print_json, say
 from synthtools.config import (
     CONFIG_NAME,
     Layer,
@@ -29,12 +28,9 @@ from synthtools.runs.stages import STAGES, Stage, first_items
 from synthtools.runs.status import read_status
 
 if TYPE_CHECKING:
+    from synthtools.runs.driver import Work
+    from synthtools.runs.models import ProgramFiles
     from synthtools.runs.store import Store
-
-out = Console()
-"""Results."""
-notes = Console(stderr=True)
-"""Progress and remarks."""
 
 _OPTIONS = {
     "model": "model.name",
@@ -56,11 +52,6 @@ _OPTIONS = {
 
 _OF_ONE_MODEL = {"name": ("api_base", "options"), "fallback": ("fallback_api_base",)}
 """In a model's section: what holds for one model only, by the setting that names it."""
-
-
-def say(text: str) -> None:
-    """A remark for people, on stderr."""
-    notes.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def gather_settings(
@@ -86,7 +77,7 @@ def gather_settings(
     layers.append(("environment", read_environment(os.environ)))
     given: Layer = {}
     for name, path in _OPTIONS.items():
-        value = getattr(options, name)
+        value = getattr(options, name, None)  # a command has some of them
         if value is not None:
             put(given, path, value)
     for path, value in (more or {}).items():
@@ -99,7 +90,7 @@ def gather_settings(
     settings = settle(_for_another_model(layers))
     if options.litellm_config is not None and not settings.model.name.startswith("router/"):
         raise ConfigError(f"--litellm-config is for --model router/NAME, not for {settings.model.name}")
-    if options.ray_address is not None and settings.run.executor != "ray":
+    if isinstance(options, StageOptions) and options.ray_address is not None and settings.run.executor != "ray":
         raise ConfigError("--ray-address is for --executor ray")
     return settings
 
@@ -164,7 +155,7 @@ def _is_same(one: str, other: str) -> bool:
     return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
 
 
-def program_files(options: ModelOptions, stages: Sequence[Stage], settings: Settings) -> dict[str, list[Path]]:
+def program_files(options: StageOptions, stages: Sequence[Stage], settings: Settings) -> dict[str, list[Path]]:
     """Saved programs by stage; a compiled one without a stage is for every stage that has what was compiled.
 
     Raises: UsageError where it is not clear which stage a file is for, or it does not fit; before anything is paid.
@@ -208,11 +199,26 @@ def _stages_of(path: Path, stages: Sequence[Stage], settings: Settings) -> list[
     return public
 
 
+def work_of(options: StageOptions, stages: tuple[Stage, ...], settings: Settings, programs: "ProgramFiles") -> "Work":
+    """What the options of a command ask for; the command's own wishes are still to be added."""
+    from synthtools.runs.driver import Work
+
+    return Work(
+        stages,
+        settings,
+        limit=options.limit,
+        retry_failed=options.retry_failed,
+        accept_changes=options.accept_changes,
+        program_files=programs,
+    )
+
+
 def conclude(
-    folder: Path, summary: Summary, options: ModelOptions, files: Sequence[Path] = (), next_step: str = ""
+    folder: Path, summary: Summary, options: StageOptions, files: Sequence[Path] = (), next_step: str = ""
 ) -> None:
     """Says what a command did and ends it with the exit code for that."""
-    with_reader(folder, lambda store: _report(store, summary, options, files, next_step))
+    with StoreReader(folder) as store:
+        _report(store, summary, options, files, next_step)
     if summary.ending == "provider" and summary.error is not None:
         fail(summary.error)
     if summary.ending == "interrupted":
@@ -222,25 +228,18 @@ def conclude(
         raise typer.Exit(1)
 
 
-def with_reader(folder: Path, use: Callable[[StoreReader], None]) -> None:
-    """Reads a run's store for as long as `use` lasts."""
-    reader = StoreReader(folder)
-    try:
-        use(reader)
-    finally:
-        reader.close()
-
-
-def _report(store: StoreReader, summary: Summary, options: ModelOptions, files: Sequence[Path], next_step: str) -> None:
+def _report(store: StoreReader, summary: Summary, options: StageOptions, files: Sequence[Path], next_step: str) -> None:
     status = read_status(store)
     if options.json:
-        print(orjson.dumps(status.to_json(), option=orjson.OPT_INDENT_2).decode())
+        print_json(status.to_json())
     from synthtools.reports.funnel import funnel, left_line
 
     failed = sum(stage.failed for stage in status.stages.values())
     if not summary.tried and summary.ending in ("finished", "limit", "goal"):
         again = f"; {failed} failed earlier: --retry-failed tries them again" if failed else ""
         say(f"nothing to do in {store.folder}{again}")
+        for path in files:
+            say(f"wrote {path}")
         return
     if not options.json and not (summary.ending == "provider" and not summary.done):
         out.print(funnel(store, status))

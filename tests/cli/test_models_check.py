@@ -12,7 +12,8 @@ from synthtools.types.record import Json, JsonObject
 from tests.cli.shared import error_of, invoke
 
 CALLS = 5
-"""Requests for a schema come first, then the same prompt twice, then a tool."""
+TOOL = CALLS + 3
+"""Requests for a schema come first, then one for probabilities, then the same prompt twice, then a tool."""
 FITS = '{"kettle_7": "amber", "count": 4}'
 
 
@@ -35,7 +36,7 @@ def calling(arguments: str = '{"pond": "Mirror"}') -> JsonObject:
 
 
 def healthy(number: int) -> Fault:
-    return said({"content": FITS} if number < CALLS + 2 else calling())
+    return said({"content": FITS} if number < TOOL else calling())
 
 
 def checked(faults: Callable[[int], Fault | None] | None, context: int = 32768) -> tuple[int, Any]:
@@ -49,6 +50,7 @@ def test_a_healthy_server_is_told_without_warnings() -> None:
     assert (code, report["warnings"]) == (0, [])
     assert (report["structured"], report["kept_schema"], report["calls"]) == (True, CALLS, CALLS)
     assert (report["native_tools"], report["context"], report["cached_reported"]) == ("yes", 32768, True)
+    assert report["logprobs"] == "no", "it left them out"
     assert report["seconds"] > 0
     assert report["tokens_per_second"] > 0
     assert report["usage"]["cached_tokens"] == 64 * CALLS
@@ -63,11 +65,11 @@ def without_bounds(number: int) -> Fault:
 
 
 def without_cache(number: int) -> Fault:
-    return said({"content": FITS} if number < CALLS + 2 else calling(), cached=0)
+    return said({"content": FITS} if number < TOOL else calling(), cached=0)
 
 
 def without_details(number: int) -> Fault:
-    return said({"content": FITS} if number < CALLS + 2 else calling(), cached=None)
+    return said({"content": FITS} if number < TOOL else calling(), cached=None)
 
 
 def reasoning_only(number: int) -> Fault:
@@ -75,16 +77,16 @@ def reasoning_only(number: int) -> Fault:
 
 
 def call_as_text(number: int) -> Fault:
-    return said({"content": FITS if number < CALLS + 2 else '<tool_call>{"name": "CountBirds"}</tool_call>'})
+    return said({"content": FITS if number < TOOL else '<tool_call>{"name": "CountBirds"}</tool_call>'})
 
 
 def call_with_broken_arguments(number: int) -> Fault:
-    return said({"content": FITS} if number < CALLS + 2 else calling('{"pond": '))
+    return said({"content": FITS} if number < TOOL else calling('{"pond": '))
 
 
 def no_parser(number: int) -> Fault:
     refusal = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
-    return said({"content": FITS}) if number < CALLS + 2 else Fault(status=400, message=refusal)
+    return said({"content": FITS}) if number < TOOL else Fault(status=400, message=refusal)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_what_needs_a_server_is_not_tried_in_this_process() -> None:
 
 def test_every_model_of_the_settings_is_asked_once_and_none_answers_for_another() -> None:
     def judging(number: int) -> Fault:
-        return said({"content": FITS} if number < CALLS + 2 else {"content": "no tools here"})
+        return said({"content": FITS} if number < TOOL else {"content": "no tools here"})
 
     with (
         serve(faults=healthy) as one,
@@ -154,7 +156,7 @@ def test_every_model_of_the_settings_is_asked_once_and_none_answers_for_another(
         assert (report["used_by"], report["native_tools"]) == (["model", *roles], "yes")
         (judge,) = report["others"]
         assert (judge["used_by"], judge["native_tools"]) == (["judges"], "no")
-        assert len(one.requests) == len(two.requests) == CALLS + 3
+        assert len(one.requests) == len(two.requests) == TOOL + 1
         fallback = ("--fallback-model", "direct/spare", "--set", f"model.fallback_api_base={spare.url}")
         result = invoke("models", "check", *options, *fallback, "--set", "model.timeout=20")
         assert (result.exit_code, "direct/spare" in error_of(result)) == (3, True)

@@ -1,5 +1,6 @@
 """`synthtools optimize`: what it prints, writes, refuses and returns."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from synthtools.backends.scripted import register_script
 from synthtools.errors import DataError
 from synthtools.modules.compiled import read_compiled
 from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.score import Score
 from synthtools.optimizers.targets import TARGETS
 from synthtools.optimizers.trainsets import write_cases
 from synthtools.runs.store import Store
@@ -51,12 +53,13 @@ def test_it_says_what_it_will_use_what_came_of_it_and_how_to_use_it(tmp_path: Pa
         "reflecting",
         "in all",
         "8 training",
-        "stopped at no limit",
+        "no cap (--max-calls, --budget-tokens, --budget-usd)",
         f"use it: --program {path}",
     ):
         assert words_ in result.stderr
     shown = " ".join(result.stdout.split())
     assert "before 0.500" in shown and "after 1.000" in shown and "The gain is significant" in shown
+    assert "take the 16 cases of 1 field as independent: they speak of this field, not of others" in shown
     assert f"+{SECRET}: even is red, odd is blue." in result.stdout
     assert "--- predict before" in program.diff["predict"]
     assert "Candidates on the validation cases" in result.stdout
@@ -140,12 +143,54 @@ def test_a_cap_ends_the_search_and_the_same_command_goes_on(tmp_path: Path, case
     method = ("--method", "copro")
     result = optimize(tmp_path / "run", case_file, *method, "--max-calls", "60")
     assert result.exit_code == 0, result.stderr
-    assert "calls were made before the search was over" in result.stderr and len(asked.bodies) <= 60
+    assert "calls were made (of 60; the rest is kept for the test) before the search was over" in result.stderr
+    assert len(asked.bodies) <= 60
     result = optimize(tmp_path / "run", case_file, *method)
     assert result.exit_code == 0 and "search was over" not in result.stderr
     refused = optimize(tmp_path / "other", case_file, "--max-calls", "9")
     assert refused.exit_code == 2
     assert "--max-calls 9: scoring 8 validation cases once and 16 test cases twice" in refused.stderr
+
+
+def test_a_cap_before_the_comparison_says_what_is_left_and_how_to_go_on(
+    tmp_path: Path, case_file: Path, asked: Quiz
+) -> None:
+    asked.refusing = True  # every answer is asked for three times, which no estimate knows
+    run, capped = tmp_path / "run", ("--max-calls", "40", "--concurrency", "1")
+    for more in ((), ("--json",)):
+        result = optimize(run, case_file, *capped, *more)
+        assert result.exit_code == 0, result.stderr
+        (line,) = [line for line in result.stderr.splitlines() if "before there was anything to compare" in line]
+        assert "cases left: " in line and line.endswith("the same command goes on with a larger --max-calls")
+        assert not list(run.glob("*.json"))
+    told = orjson.loads(result.stdout)
+    assert told["status"] == "stopped" and told["stopped_by"] == "calls" and told["reason"] in line
+    assert told["usage"]["calls"] == len(asked.bodies) == 3, "a test at three calls a case would take 96"
+    assert told["reason"] == "3 calls were made (of 40; the rest is kept for the test)"
+    assert told["best_on_validation"] is None and told["usd"] == 0.0
+    assert told["cases_left"] == {"validation": 7, "test": 16} and told["calls_left"] == 3 * (7 + 32)
+    assert "cases left: 7 validation, 16 test, about 117 calls" in line
+    asked.refusing = False
+    told = orjson.loads(optimize(run, case_file, "--json").stdout)
+    assert told["status"] == "finished" and Path(told["file"]).is_file()
+
+
+def test_the_file_names_the_metric_and_another_one_is_another_compile(
+    tmp_path: Path, case_file: Path, asked: Quiz, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = orjson.loads(optimize(tmp_path / "run", case_file, "--json").stdout)
+    assert told["program"]["metric"]["name"] == "score_group"
+    paid = len(asked.bodies)
+
+    def severe(inputs: Any, expected: Any, answer: Any) -> Score:
+        return Score(value=0.0, reason="Never right.")
+
+    monkeypatch.setitem(TARGETS, TARGET.name, dataclasses.replace(TARGET, metric=severe))
+    result = optimize(tmp_path / "run", case_file, "--json")
+    assert f"the run has this compile by another metric ({told['id']}): its scores do not count here" in result.stderr
+    scored = orjson.loads(result.stdout)
+    assert scored["id"] != told["id"] and scored["program"]["scores"]["before"]["mean"] == 0.0
+    assert len(asked.bodies) - paid < paid, "answers that were paid for are scored anew"
 
 
 def test_a_model_that_fails_ends_it_and_the_same_command_goes_on(tmp_path: Path, case_file: Path, asked: Quiz) -> None:
@@ -154,6 +199,10 @@ def test_a_model_that_fails_ends_it_and_the_same_command_goes_on(tmp_path: Path,
     assert result.exit_code == 3
     assert "what was paid is kept: the same command goes on" in result.stderr and "error: made to fail" in result.stderr
     paid = len(asked.bodies)
+    result = optimize(tmp_path / "run", case_file, "--method", "gepa", "--json")
+    told = orjson.loads(result.stdout)
+    assert (told["status"], told["stopped_by"], told["reason"]) == ("stopped", "failed", "made to fail")
+    assert result.exit_code == 3 and told["best_on_validation"] == 0.5
     asked.failing = lambda: False
     result = optimize(tmp_path / "run", case_file, "--method", "gepa", "--json")
     assert result.exit_code == 0, result.stderr
@@ -169,6 +218,7 @@ def test_sizes_are_of_the_parts(tmp_path: Path, case_file: Path) -> None:
 def test_a_size_of_the_whole_is_divided_as_the_cases_are(tmp_path: Path, case_file: Path) -> None:
     for size, said in (
         ("3", "1 training, 1 validation and 1 test cases"),
+        ("3", "1 test cases cannot tell a gain from chance: that takes at least 6"),
         ("20", "8 training, 5 validation and 5 test"),
     ):
         result = optimize(tmp_path / "run", case_file, "--size", size, "--dry-run")
@@ -190,16 +240,13 @@ def test_status_shows_the_tokens_and_no_stage_of_it(tmp_path: Path, case_file: P
     ("options", "said"),
     [
         (("word-sorte",), "there is nothing named word-sorte to compile; there are"),
-        (("word-sorter", "--method", "reanchor"), "logprobs"),
         (("word-sorter", "--method", "magic"), "there are bootstrap, mipro, gepa"),
         (("word-sorter", "--demos", "0"), "--method bootstrap: it finds demos"),
-        (("word-sorter", "--executor", "ray"), "--executor is for the items of stages"),
         (("word-sorter", "--seed", str(2**70)), "a compile takes seeds from 0 to"),
         (("word-sorter", "--method", "mipro", "--seed", str(2**32 - 1)), "a compile takes seeds from 0 to"),
         (("word-sorter", "--out", "none/x.json"), "--out none/x.json: there is no folder none"),
         (("word-sorter", "--out", "x.txt"), "--program takes files whose name ends with .json"),
         (("word-sorter", "--program", "none.json"), "none.json: No such file"),
-        (("word-sorter", "--limit", "3"), "--limit is for the items of stages"),
         (("word-sorter", "--only", "Judge"), "--only Judge: WordSorter has no such role"),
         (("word-sorter", "--teacher-api-base", "http://x"), "is for --teacher-model"),
         (("word-sorter", "--budget-usd", "1", "--model", "direct/x", "--api-base", "http://127.0.0.1:9/v1"),
@@ -255,6 +302,13 @@ def test_a_fallback_model_counts_in_dollars_too(tmp_path: Path, case_file: Path)
     result = optimize(tmp_path / "run", case_file, "--budget-usd", "1", "--fallback-model", "openai/x")
     assert result.exit_code == 2
     assert "the price of openai/x is not known" in error_of(result)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--executor", "--ray-address", "--retry-failed", "--accept-changes"])
+def test_options_of_stages_are_none_of_it(tmp_path: Path, case_file: Path, option: str) -> None:
+    result = optimize(tmp_path / "run", case_file, option)
+    assert result.exit_code == 2 and "No such option" in result.stderr
+    assert option not in invoke("optimize", "--help").stdout
 
 
 @pytest.mark.parametrize("option", ["--candidates", "--rounds", "--demos"])

@@ -61,6 +61,37 @@ def test_a_run_leaves_its_corpus_and_rollouts_as_files(tmp_path: Path, model: Fa
     assert "task_content.jsonl" in result.stderr
 
 
+def test_files_that_have_the_records_as_they_are_stay_as_they_are(
+    tmp_path: Path, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    invoke("run", "--run", folder, "--field", "Bikes", *SCRIPTED)
+    names = ("task_content.jsonl", "task_worlds.jsonl", "task_certificates.jsonl", "trajectories.jsonl")
+
+    def written() -> set[str]:
+        """The files that the last command replaced; every one has its own inode, kept here from being used again."""
+        new = {name for name in names if not kept[name].exists() or not kept[name].samefile(folder / name)}
+        for name in names:
+            kept[name].unlink(missing_ok=True)
+            kept[name].hardlink_to(folder / name)
+        return new
+
+    kept = {name: tmp_path / name for name in names}
+    assert written() == {*names}
+    content = [(folder / name).read_bytes() for name in names]
+    assert invoke("run", "--run", folder).exit_code == 0
+    assert written() == set()
+    assert invoke("run", "--run", folder, "--samples", "2").exit_code == 0
+    assert written() == {"trajectories.jsonl"}
+    (folder / "task_worlds.jsonl").unlink()
+    invoke("run", "--run", folder)
+    assert written() == {*names[:3]}
+    monkeypatch.setattr("synthtools.cli.corpus.__version__", "another")
+    invoke("run", "--run", folder)
+    assert written() == {*names}
+    assert [(folder / name).read_bytes() for name in names[:3]] == content[:3]
+
+
 def test_more_samples_make_more_rollouts_of_chosen_tasks(tmp_path: Path, model: FakeModel) -> None:
     run = tmp_path / "run"
     invoke("run", "--run", run, "--field", "Bikes", *SCRIPTED)

@@ -6,6 +6,7 @@ import orjson
 from synthtools.errors import Dropped, ParseError, SynthToolsError
 from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.journal import RunLedger
+from synthtools.runs.reader import STORE_NAME
 from synthtools.runs.run import open_run
 from synthtools.runs.stages import STAGES
 from synthtools.runs.store import Store
@@ -58,7 +59,9 @@ def test_status_is_readable_and_check_finds_damage(tmp_path: Path) -> None:
         )
     damaged = invoke("status", "--run", run, "--check")
     assert damaged.exit_code == 2
-    assert "the task-audit record bikes_spec_003_seq00 does not match" in damaged.stderr
+    named, advice = damaged.stderr.splitlines()
+    assert named == "the task-audit record bikes_spec_003_seq00 does not match its content hash"
+    assert f"restore {run / STORE_NAME} from a copy" in advice
 
 
 def test_status_says_how_good_what_was_made_is(tmp_path: Path) -> None:

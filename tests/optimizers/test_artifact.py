@@ -210,6 +210,44 @@ def test_states_that_dspy_saved_load_as_before(tmp_path: Path) -> None:
     assert instructions_of(other) == {"predict": NEW}
 
 
+def test_a_state_of_dspy_with_other_places_of_fields_is_refused(tmp_path: Path) -> None:
+    # DSPy saves no names: descriptions would go to whichever field now has their place.
+    path = tmp_path / "plain.json"
+    ResponseJudge().save(str(path))
+    state = orjson.loads(path.read_bytes())
+    fields = state["predict"]["signature"]["fields"]
+
+    def refused(changed: list[JsonObject], said: str) -> None:
+        signature = {**state["predict"]["signature"], "fields": changed}
+        path.write_bytes(orjson.dumps({**state, "predict": {**state["predict"], "signature": signature}}))
+        judge = ResponseJudge()
+        with pytest.raises(DataError, match=f"was saved for another predict than this version's.*{said}"):
+            judge.load(path)
+        assert state_of(judge) == state_of(ResponseJudge())
+
+    refused([fields[1], fields[0], *fields[2:]], "its field 1 is 'Tool', and here it is 'Records'")
+    refused(fields[1:], f"it has {len(fields) - 1} fields, and here are {len(fields)}")
+    refused([{**fields[0], "prefix": "Weather:"}, *fields[1:]], "its field 1 is 'Weather', and here it is 'Records'")
+    refused([*fields[:-2], fields[-1], fields[-2]], "its field 8 is 'Verdict', and here it is 'Reason'")
+    EnvAudit(SMALL).save(str(path))
+    whole = orjson.loads(path.read_bytes())
+    whole["judge.predict"]["signature"]["fields"].reverse()
+    path.write_bytes(orjson.dumps(whole))
+    result = invoke("env-audit", "--run", tmp_path / "run", "--model", "scripted/library", "--program", path)
+    assert result.exit_code == 2
+    assert "was saved for another judge.predict than this version's" in error_of(result)
+
+
+def test_a_state_whose_last_prefix_an_optimizer_wrote_loads(tmp_path: Path) -> None:
+    judge = ResponseJudge()
+    signature: Any = judge.predict.signature
+    judge.predict.signature = signature.with_updated_fields("verdict", prefix="The verdict is:").with_instructions(NEW)
+    judge.save(str(tmp_path / "copro.json"))
+    other = ResponseJudge()
+    other.load(tmp_path / "copro.json")
+    assert instructions_of(other) == {"predict": NEW}
+
+
 def test_two_files_for_one_stage_both_count(tmp_path: Path, file: Path) -> None:
     audit = EnvAudit(SMALL)
     compiled(audit.write_calls, "Write tests.", target="test-calls").write(tmp_path / "writer.json")

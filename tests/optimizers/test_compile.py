@@ -36,6 +36,8 @@ from synthtools.types.usage import Price, Usage
 from tests.optimizers.quiz import SECRET, TARGET, Quiz, WordSorter, cases, quiz, words
 
 SEARCH = Search(candidates=4, rounds=6)
+REWRITING = [name for name in METHODS if name != "reanchor"]
+"""The methods that change prompts; what changes how a verdict is read is in `test_reanchor.py`."""
 TEACHER = "scripted/wise"
 LEAST = 8 + 2 * 16
 """Calls for the validation cases, and for the test cases twice."""
@@ -100,7 +102,7 @@ def whole(method: str) -> Whole:
     return Whole(result, flight, cast(int, largest), cast(int, dearest) / 1e6)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", REWRITING)
 def test_each_method_finds_what_makes_the_model_right(method: str) -> None:
     result = whole(method).result
     scores = result.program.scores
@@ -117,21 +119,23 @@ def test_each_method_finds_what_makes_the_model_right(method: str) -> None:
         assert cited.case.startswith("t-") and cited.source.startswith("t.jsonl:")
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", REWRITING)
 def test_the_preflight_is_an_upper_bound_of_the_calls(method: str) -> None:
     found = whole(method)
     # A proposal that was cut is asked for again; nothing here is.
     assert found.result.usage.calls <= found.flight.total.calls
-    assert tokens_of(found.result.usage) <= 2 * tokens_of(found.flight.total)
+    assert tokens_of(found.result.usage) <= tokens_of(found.flight.total)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", REWRITING)
 def test_a_cap_ends_the_search_and_a_larger_one_goes_on_with_the_same(store: Store, asked: Quiz, method: str) -> None:
     undisturbed = whole(method).result
     for cap in (LEAST + 1, (LEAST + undisturbed.usage.calls) // 2):
         capped = run(store, method, Limits(calls=cap))
         assert capped.usage.calls == paid(store).calls <= cap
-        assert "calls were made before the search was over" in capped.ended_by
+        assert (
+            f"calls were made (of {cap}; the rest is kept for the test) before the search was over" in capped.ended_by
+        )
     assert run(store, method).program == undisturbed.program
     # The test of what was best when a cap was reached is the one thing that is paid on top.
     tested_early = 2 * 16
@@ -140,7 +144,7 @@ def test_a_cap_ends_the_search_and_a_larger_one_goes_on_with_the_same(store: Sto
     assert repeated == []
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", REWRITING)
 def test_caps_of_tokens_and_money_hold_within_one_call(tmp_path: Path, asked: Quiz, method: str) -> None:
     undisturbed = whole(method)
     usage, usd = undisturbed.result.usage, undisturbed.result.usd
@@ -271,8 +275,6 @@ def test_dollars_are_told_only_where_the_price_of_every_model_is_known(store: St
 
 
 def test_methods_that_cannot_be_used_say_what_they_need() -> None:
-    with pytest.raises(ConfigError, match=r"--method reanchor: .*logprobs"):
-        method_named("reanchor")
     with pytest.raises(ConfigError, match=r"there is no such method; there are bootstrap, mipro"):
         method_named("magic")
 

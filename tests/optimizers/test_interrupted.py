@@ -114,7 +114,10 @@ def test_an_interrupted_compile_says_how_to_go_on_and_does(tmp_path: Path, case_
     with serve(Quiz(), latency=striker) as server:
         arguments = command(tmp_path / "run", case_file, server, "gepa")
         code, out, err = struck(striker, 14, signal.SIGINT, arguments)
-        assert (code, out) == (130, ""), err
+        assert code == 130, err
+        told = orjson.loads(out)
+        assert (told["status"], told["stopped_by"]) == ("stopped", "interrupted")
+        assert told["usage"]["calls"] == counted(server).total() and told["cases_left"]["test"] == 8
         last = err.strip().splitlines()[-1]
         assert last.startswith("interrupted") and last.endswith("the same command goes on, and pays nothing twice")
         assert "Traceback" not in err

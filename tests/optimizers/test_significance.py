@@ -5,7 +5,9 @@ import random
 import pytest
 
 from synthtools.errors import DataError
+from synthtools.optimizers.case import Case
 from synthtools.optimizers.compile.significance import bootstrap_interval, compare, sign_flip_p_value
+from synthtools.optimizers.compile.units import units_of
 
 
 def test_equal_programs_gain_nothing() -> None:
@@ -25,9 +27,8 @@ def test_a_clear_gain_is_significant_and_its_interval_holds_the_mean() -> None:
 
 @pytest.mark.parametrize(("cases", "significant"), [(4, False), (5, False), (6, True)])
 def test_improvements_of_a_handful_of_cases_are_not_beyond_chance(cases: int, significant: bool) -> None:
-    # Every case improved alike: an interval without width, which says nothing about so few.
     found = compare([0.0] * cases, [1.0] * cases, seed=0)
-    assert found.gain.low == found.gain.high == 1.0
+    assert found.gain.low < 0.3 and found.gain.mean == found.gain.high == 1.0
     assert found.p_value == pytest.approx(2 / 2**cases)
     assert found.significant is significant
 
@@ -66,6 +67,52 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         interval = bootstrap_interval(differences, trial)
         covered += interval.low <= 0.2 <= interval.high
     assert covered / 60 > 0.85
+
+
+def test_fields_that_gain_as_a_whole_count_once_each() -> None:
+    # Twelve fields of ten equal cases say what twelve cases say, and no more.
+    gains = [1.0, 0.0, 0.0, 1.0, 0.0, -1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
+    after = [gain for gain in gains for _ in range(10)]
+    groups = [field for field in range(12) for _ in range(10)]
+    whole, each = compare([0.0] * 120, after, 0, groups), compare([0.0] * 120, after, 0)
+    assert whole == compare([0.0] * 12, gains, 0)
+    assert whole.p_value > 0.05 > each.p_value and each.significant and not whole.significant
+    assert whole.gain.low < each.gain.low and whole.gain.high > each.gain.high
+
+
+def test_units_that_are_equal_leave_an_interval_of_some_width() -> None:
+    # Half of the cases of each of eleven fields: no field differs from another, and there are few of them.
+    before, after = [0.0, 1.0] * 55, [1.0, 1.0] * 55
+    found = compare(before, after, 0, [case // 10 for case in range(110)])
+    part = 0.05 ** (1 / 11)
+    assert found.before == pytest.approx((0.5, part / 2, 1 - part / 2))
+    assert found.gain == pytest.approx((0.5, part / 2 - (1 - part), 1 - part / 2)) and found.significant
+
+
+def test_units_of_unequal_size_count_by_their_cases() -> None:
+    groups = [0] * 5 + [1, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    values = [1.0] * 5 + [0.0, 1.0] + [0.0] * 8
+    found = bootstrap_interval(values, 0, groups)
+    assert found.mean == pytest.approx(6 / 15) and found.low < 6 / 15 < found.high
+    assert found.high - found.low > 0.4, "a third of the cases come or go together"
+    # The signs of a unit change together: the large one and another are all that moves.
+    assert sign_flip_p_value(values, 0, groups) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("fields", "records", "unit", "number"),
+    [(10, 30, "field", 10), (9, 30, "record", 30), (2, 10, "record", 10), (2, 9, "case", 60), (3, 60, "case", 60)],
+)
+def test_the_largest_units_of_which_there_are_ten_are_taken(fields: int, records: int, unit: str, number: int) -> None:
+    cases = [
+        Case(id=str(n), field=f"f{n % records % fields}", inputs={}, source=f"env-generation/{n % records}")
+        for n in range(60)
+    ]
+    found = units_of(cases)
+    assert (found.unit, found.number, found.fields) == (unit, number, fields)
+    assert len(found.groups) == 60 and len(set(found.groups)) == number
+    assert ("speak of other such fields, too" in found.scope) == (unit == "field")
+    assert f"{number} {unit}s" in found.scope or unit == "field"
 
 
 def test_scores_must_be_paired() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.backends import contract
 
-CAN = frozenset({"structured", "seed", "stop", "cached", "tools", "timeout"})
+CAN = frozenset({"structured", "seed", "stop", "cached", "tools", "logprobs", "timeout"})
 CANNOT = {"hosted_vllm": {"timeout"}, "vllm": {"tools"}}
 """The suite's limit of a millisecond ends LiteLLM's calls before they are connected, which is another error."""
 TOOLS = "(an_offered_tool or what_came_of_a_call)"

@@ -155,13 +155,21 @@ class Caps:
 
     def _check(self) -> None:
         if self._stopped is None:
-            limits, tokens = self._now(), self._tokens()
+            limits, whole, tokens, usd = self._now(), self._limits, self._tokens(), self.usd
             if limits.calls is not None and self._begun >= limits.calls:
-                self._stopped = CompileStopped("calls", f"{self._begun:,} calls were made")
+                kept = _kept(self._begun, whole.calls, f"{whole.calls:,}")
+                self._stopped = CompileStopped("calls", f"{self._begun:,} calls were made{kept}")
             elif limits.tokens is not None and tokens >= limits.tokens:
-                self._stopped = CompileStopped("tokens", f"{tokens:,} tokens were used")
-            elif limits.usd is not None and self.usd >= limits.usd:
-                self._stopped = CompileStopped("usd", f"${self.usd:.4f} were spent")
+                kept = _kept(tokens, whole.tokens, f"{whole.tokens:,}")
+                self._stopped = CompileStopped("tokens", f"{tokens:,} tokens were used{kept}")
+            elif limits.usd is not None and usd >= limits.usd:
+                kept = _kept(usd, whole.usd, f"${whole.usd}")
+                self._stopped = CompileStopped("usd", f"${usd:.4f} were spent{kept}")
         if self._stopped is not None:
             self._free.notify_all()
             raise self._stopped
+
+
+def _kept(used: float, limit: float | None, shown: str) -> str:
+    """Why it is over although the limit is not reached; empty where it is."""
+    return f" (of {shown}; the rest is kept for the test)" if limit is not None and used < limit else ""

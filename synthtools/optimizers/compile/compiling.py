@@ -37,7 +37,7 @@ def carry_out(plan: Plan, store: Store, limits: Limits, progress: Progress, *, l
         ConfigError: The limits leave no room for a baseline.
     """
     rows = CompileRows(store, plan.id)
-    rows.begin(plan.target.name, plan.method.name, {**plan.settings, "program": None})
+    rows.begin(plan.target.name, plan.method.name, plan.noted)
     if (known := rows.result()) is not None:
         return CompileResult.model_validate_json(known)
     flight = plan.preflight()

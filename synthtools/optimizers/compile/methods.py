@@ -10,6 +10,7 @@ import dspy
 
 from synthtools.errors import ConfigError
 from synthtools.optimizers.compile.asking import ProposalAdapter
+from synthtools.optimizers.compile.reanchor import calibrated, verdict_objection
 from synthtools.optimizers.compile.search import Search
 from synthtools.optimizers.compile.trial import Trial
 
@@ -61,8 +62,8 @@ class Method:
     name: str
     phases: Callable[[Sizes, Search], list[Phase]]
     compile: Callable[[Given], Trial]
-    objection: Callable[[dspy.Module, Search], str] = lambda module, search: ""
-    """Why it cannot be used on a program with a search; empty: it can."""
+    objection: Callable[[dspy.Module, Search, Any], str] = lambda module, search, student: ""
+    """Why it cannot be used on a program with a search and the model it is compiled for; empty: it can."""
 
 
 def metric(example: Any, prediction: Any, trace: Any = None) -> float:
@@ -98,7 +99,7 @@ def _bootstrap(given: Given) -> Trial:
     )
 
 
-def _bootstrap_objection(module: dspy.Module, search: Search) -> str:
+def _bootstrap_objection(module: dspy.Module, search: Search, student: Any) -> str:
     return "" if search.demos else "it finds demos, and at most 0 are allowed"
 
 
@@ -248,7 +249,7 @@ def _simba(given: Given) -> Trial:
         return cast(Trial, optimizer.compile(given.student, trainset=list(given.train), seed=given.seed))
 
 
-def _simba_objection(module: dspy.Module, search: Search) -> str:
+def _simba_objection(module: dspy.Module, search: Search, student: Any) -> str:
     several = len({id(predictor.lm) for predictor in module.predictors()}) > 1
     return "it samples from one model, and the roles of this program have several" if several else ""
 
@@ -263,6 +264,17 @@ def _simba_phases(sizes: Sizes, search: Search) -> list[Phase]:
         Phase("sampling", runs=search.rounds * batch * count),
         Phase("proposing", proposals=search.rounds * (count + 1)),
         Phase("scoring", runs=search.rounds * batch * (count + 1) + (count + 1) * sizes.train + sizes.validation),
+    ]
+
+
+def _reanchor(given: Given) -> Trial:
+    return cast(Trial, calibrated(given.student, list(given.train), metric, given.threads))
+
+
+def _reanchor_phases(sizes: Sizes, search: Search) -> list[Phase]:
+    return [
+        Phase("calibrating", runs=2 * sizes.train),  # as the role is, and with probabilities
+        Phase("scoring", runs=sizes.validation),
     ]
 
 
@@ -285,21 +297,14 @@ METHODS: Mapping[str, Method] = {
         Method("gepa", _gepa_phases, _gepa),
         Method("copro", _copro_phases, _copro),
         Method("simba", _simba_phases, _simba, objection=_simba_objection),
+        Method("reanchor", _reanchor_phases, _reanchor, objection=verdict_objection),
     )
 }
 """By name; labelled demos are not among them: a case holds a role's inputs, and a demo needs its predictor's."""
 
-_UNUSABLE = {
-    "reanchor": "it fits thresholds on the probabilities (logprobs) of verdict tokens, which none of the backends "
-    "hands on; use bootstrap, mipro or gepa"
-}
-"""Methods of DSPy that cannot be used here, with the reason."""
-
 
 def method_named(name: str) -> Method:
     """A method that can be used. Raises: ConfigError saying which there are, or what it needs."""
-    if name in _UNUSABLE:
-        raise ConfigError(f"--method {name}: {_UNUSABLE[name]}")
     if name not in METHODS:
         raise ConfigError(f"--method {name}: there is no such method; there are {', '.join(METHODS)}")
     if name == "mipro":

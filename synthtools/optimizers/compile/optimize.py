@@ -55,7 +55,8 @@ class Compiled:
         )
         verdict = "recommended" if self.program.recommended else "not recommended: no gain beyond chance"
         head = "<tr><th></th><th>score</th><th>95 % interval</th></tr>"
-        return f"<b>{self.program.target}</b>, {scores.cases} test cases: {verdict}<table>{head}{rows}</table>"
+        table = f"<table>{head}{rows}</table>"
+        return f"<b>{self.program.target}</b>, {scores.cases} test cases: {verdict}{table}{scores.scope}"
 
 
 def optimize(
@@ -81,7 +82,7 @@ def optimize(
         target: What to compile: a name of `synthtools optimize`, a `Target` of yours, or a module of a known target,
             which is compiled as it is.
         cases: A file of cases, cases to be split by field, or a split.
-        method: bootstrap, mipro, gepa, copro or simba.
+        method: bootstrap, mipro, gepa, copro, simba or reanchor.
         run: Folder of the run that keeps every answer, so that an interrupted compile goes on; None: nothing is kept.
         teacher: Model that answers for demos and proposes instructions; None: the model that is set.
         judge: Model that a metric asks what code cannot say; None: the model that is set.

@@ -145,8 +145,7 @@ class Phases:
         made = self.plan.module.deepcopy()
         states = self.bench.candidates[candidate]
         for path, predictor, _ in predictors_of(made):
-            predictor.signature = predictor.signature.with_instructions(states[path].instructions)
-            predictor.demos = [dspy.Example(demo) for demo in states[path].demos]
+            states[path].give_to(predictor)
         return Trial(made, self.bench, Door())
 
     def _evaluated(self, evaluation: Evaluation) -> None:

@@ -12,8 +12,10 @@ from synthtools.optimizers.compile.preflight import Preflight, estimate, probe
 from synthtools.optimizers.compile.search import Search
 from synthtools.optimizers.compile.speakers import Speakers
 from synthtools.optimizers.compile.trial import frozen
+from synthtools.optimizers.definition import metric_used
 from synthtools.optimizers.target import Target
 from synthtools.optimizers.trainsets import Split, data_hash
+from synthtools.types.canonical import content_hash
 from synthtools.types.profile import Profile
 from synthtools.types.record import JsonObject
 
@@ -65,7 +67,7 @@ class Plan:
         self.search = search or Search()
         self.seed, self.threads = seed, threads
         self.module = frozen(module, only)
-        if objection := method.objection(self.module, self.search):
+        if objection := method.objection(self.module, self.search, speakers.student):
             raise ConfigError(f"--method {method.name}: {objection}")
         self.sizes = Sizes(*(len(part) for part in cases), predictors=len(self.module.predictors()))
         self.data = CasesUsed(
@@ -74,8 +76,10 @@ class Plan:
             validation=len(cases.validation),
             test=len(cases.test),
         )
+        self.metric = metric_used(target.metric)
         self.settings: JsonObject = {
             "target": target.name,
+            "metric": self.metric.to_json(),
             "method": method.name,
             "search": self.search.model_dump(mode="json"),
             "models": speakers.settings,
@@ -89,7 +93,12 @@ class Plan:
             self.settings["profile"] = profile.model_dump(mode="json")
         content = orjson.dumps(self.settings, option=orjson.OPT_SORT_KEYS)
         self.id = hashlib.sha256(content).hexdigest()[:16]
-        """The same for the same target, method, settings, models, cases and seed: such a compile is gone on with."""
+        """The same for the same target, metric, method, settings, models, cases and seed: it is gone on with."""
+
+    @property
+    def noted(self) -> JsonObject:
+        """The settings as a run keeps them: the program by its hash."""
+        return {**self.settings, "program": content_hash(self.settings["program"])}
 
     def preflight(self) -> Preflight:
         """What it may use at most; asks no model."""

@@ -26,8 +26,12 @@ _PROPOSAL = Usage(calls=1, prompt_tokens=1200, completion_tokens=400)
 """A question of an optimizer: a few cases with their answers, and an instruction. Of the order of magnitude only."""
 _JUDGEMENT = Usage(calls=1, prompt_tokens=900, completion_tokens=150)
 """A question of a metric. Of the order of magnitude only."""
-_DEMO = 1.5
-"""Times the tokens of a bare prompt that one with demos is assumed to have, on average over a search."""
+_SHOWING = ("bootstrap", "mipro", "simba")
+"""Methods that put demos into prompts; each is as long as a case with its answer at most."""
+_REWORDING = ("mipro", "gepa", "copro", "simba")
+"""Methods that write instructions."""
+_CHARACTERS = 4
+"""Of a token, on average."""
 
 
 class PhaseEstimate(NamedTuple):
@@ -88,9 +92,13 @@ def estimate(
         judgements: Questions that the metric asks a model about one answer.
     """
     a_judgement = times(_JUDGEMENT, judgements)
+    demos = search.demos if method.name in _SHOWING else 0
+    reworded = search.instruction_chars // _CHARACTERS if method.name in _REWORDING else 0
     widened = Usage(
         calls=a_case.calls,
-        prompt_tokens=round(_DEMO * a_case.prompt_tokens),
+        prompt_tokens=a_case.prompt_tokens
+        + demos * (a_case.prompt_tokens + a_case.completion_tokens)
+        + a_case.calls * reworded,
         completion_tokens=a_case.completion_tokens,
     )
     estimates: list[PhaseEstimate] = []
@@ -101,7 +109,7 @@ def estimate(
     ):
         one = a_case if phase.name == "baseline" else widened
         own = times(one, phase.runs)
-        others = times(one, phase.teacher_runs) + times(_PROPOSAL, phase.proposals)
+        others = times(a_case, phase.teacher_runs) + times(_PROPOSAL, phase.proposals)
         judged = times(a_judgement, phase.runs + phase.teacher_runs)
         usd = speakers.usd(student=own, teacher=others, judge=judged)
         estimates.append(PhaseEstimate(phase.name, own + others + judged, usd))
@@ -136,7 +144,7 @@ def probe(target: Target, module: dspy.Module, cases: Sequence[Case]) -> Usage:
     """What one case uses: the prompts of a few are formatted and answered by fitting data, without a model.
 
     Tokens are counted by length (4 characters each); an answer's length is a guess. Fitting data may well be refused
-    and asked for again: the case with the fewest calls counts.
+    and asked for again: the cases with the fewest calls count, and the longest prompt among them.
     """
     probed = module.deepcopy()
     probed.set_lm(build_lm("scripted/schema"))
@@ -148,7 +156,7 @@ def probe(target: Target, module: dspy.Module, cases: Sequence[Case]) -> Usage:
             with usage_meter() as meter, quiet, suppress(*BAD_ANSWERS):  # what was asked counts
                 loop.run(probed.acall(**arguments))
             used.append(meter.usage)
-    return min(used, key=lambda usage: (usage.calls, usage.prompt_tokens))
+    return min(used, key=lambda usage: (usage.calls, -usage.prompt_tokens))
 
 
 def times(usage: Usage, number: int) -> Usage:

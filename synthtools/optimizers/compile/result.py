@@ -16,6 +16,7 @@ from synthtools.optimizers.compile.front import Point
 from synthtools.optimizers.compile.plan import Plan
 from synthtools.optimizers.compile.significance import Interval, compare
 from synthtools.optimizers.compile.trial import Bench
+from synthtools.optimizers.compile.units import units_of
 from synthtools.runs.compiles import Evaluation
 from synthtools.types.record import Record
 from synthtools.types.usage import Usage
@@ -60,7 +61,9 @@ def result_of(
     """
     states = bench.candidates
     before, after = [old for old, _ in tested], [new for _, new in tested]
-    found = compare([one.score for one in before], [one.score for one in after], plan.seed)
+    by_id = {case.id: case for case in plan.cases.test}
+    units = units_of([by_id[one.case] for one in before])
+    found = compare([one.score for one in before], [one.score for one in after], plan.seed, units.groups)
     program = CompiledProgram(
         id=plan.id,
         target=plan.target.name,
@@ -72,6 +75,7 @@ def result_of(
         seed=plan.seed,
         parents=bench.descent(best),
         data=plan.data,
+        metric=plan.metric,
         scores=Scores(
             cases=len(before),
             before=_estimate(found.before),
@@ -82,6 +86,9 @@ def result_of(
             tokens_before=fmean(one.tokens for one in before),
             tokens_after=fmean(one.tokens for one in after),
             parts=_parts(before, after),
+            unit=units.unit,
+            units=units.number,
+            scope=units.scope,
         ),
         recommended=found.significant,
         diff=instruction_diff(states[baseline], states[best]),

@@ -14,7 +14,6 @@ from synthtools.runs.run import Run
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.canonical import same_json
 from synthtools.types.environment import Collection
-from synthtools.types.parameter import Parameter
 from synthtools.types.record import Json, State
 from synthtools.types.task import Task
 from synthtools.types.tool import Tool
@@ -104,7 +103,7 @@ def solution_judgements(run: Run) -> Iterator[Case]:
             tool = next(tool for tool in task.tools if tool.name == call.name)
             for name, value in call.arguments.items():
                 fields = _fields_of(tool, name, task.world.collections)
-                if fields and isinstance(value, str) and _is_free_text(tool.parameters[name]):
+                if fields and isinstance(value, str) and tool.parameters[name].is_free_text:
                     judged = task.model_copy(update={"policy": VerifyPolicy(fields=dict.fromkeys(fields, "judge"))})
                     yield from _written_otherwise(judged, index, tool, name, value)
 
@@ -138,10 +137,6 @@ def _written_otherwise(task: Task, index: int, tool: Tool, name: str, value: str
 def _fields_of(tool: Tool, name: str, collections: Sequence[Collection]) -> list[str]:
     """The fields that a parameter of a changing tool sets, as a policy names them."""
     return [f"{one.name}.{name}" for one in collections if one.name in tool.writes and name in one.fields]
-
-
-def _is_free_text(parameter: Parameter) -> bool:
-    return parameter.type == "string" and not (parameter.references or parameter.enum or parameter.format)
 
 
 class _Fixed(NamedTuple):

@@ -69,8 +69,8 @@ def _changed(variant: Variant) -> int | None:
 
 
 def _changes(task: Task, call: ToolCall) -> bool:
-    tools = task.world.tools if task.world else task.tools
-    return any(tool.name == call.name and tool.changes_state for tool in tools)
+    tool = task.tool(call.name)
+    return tool is not None and tool.changes_state
 
 
 def _texts(calls: Sequence[ToolCall]) -> tuple[str, ...]:

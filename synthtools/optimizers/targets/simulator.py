@@ -8,9 +8,9 @@ from synthtools.optimizers.metrics import Found, Part, composite, share, told
 from synthtools.optimizers.target import Target
 from synthtools.types.call import Change, Check
 from synthtools.types.record import JsonObject, State
+from synthtools.types.shortened import shown_json
 from synthtools.world.equivalence import Ending, Equivalence, Unlike
 from synthtools.world.patch import apply_patch
-from synthtools.world.property_failure import short
 from synthtools.world.simulator import Simulation
 from synthtools.world.state import compile_changes
 from synthtools.world.validators import first_problem
@@ -76,7 +76,8 @@ def _record_problem(asked: SimulationInputs, change: Change, after: State) -> st
 def _data(asked: SimulationInputs, expected: JsonObject, answer: Simulation) -> Found:
     wrong = [unlike for unlike in _unlike(asked, expected, answer) if unlike.place.startswith("response.")]
     problems = [
-        f"{unlike.where} should be {short(unlike.expected, 90)}, not {short(unlike.actual, 90)}" for unlike in wrong
+        f"{unlike.where} should be {shown_json(unlike.expected, 90)}, not {shown_json(unlike.actual, 90)}"
+        for unlike in wrong
     ]
     return Found(share(max(0, len(asked.tool.output) - len(wrong)), len(asked.tool.output)), told(problems).reason)
 
@@ -84,7 +85,7 @@ def _data(asked: SimulationInputs, expected: JsonObject, answer: Simulation) -> 
 def _state(asked: SimulationInputs, expected: JsonObject, answer: Simulation) -> Found:
     wrong = [unlike for unlike in _unlike(asked, expected, answer) if not unlike.place.startswith("response.")]
     problems = [
-        f"afterwards {unlike.where} should be {short(unlike.expected, 90)}, not {short(unlike.actual, 90)}"
+        f"afterwards {unlike.where} should be {shown_json(unlike.expected, 90)}, not {shown_json(unlike.actual, 90)}"
         for unlike in wrong
     ]
     nothing, right = Ending(None, _before(asked)), Ending(None, RightEnding.from_json(expected).after)
