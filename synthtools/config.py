@@ -7,8 +7,6 @@ alone and are written nowhere.
 """
 
 import difflib
-import os
-import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from synthtools.errors import ConfigError
+from synthtools.files import replacing
 from synthtools.types.profile import PROFILES, Profile
 from synthtools.types.record import JsonObject, Record
 from synthtools.types.secret import secrets_in
@@ -324,10 +323,8 @@ def write_settings(settings: Settings, folder: Path) -> None:
     import tomli_w
 
     text = tomli_w.dumps(_written(settings))
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, prefix="run.config.", delete=False) as file:
-        file.write(f"# Settings of this run, as last used. Keys are never written here.\n\n{text}")
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, folder / CONFIG_NAME)
+    with replacing(folder / CONFIG_NAME) as (file,):
+        file.write(f"# Settings of this run, as last used. Keys are never written here.\n\n{text}".encode())
 
 
 def _written(settings: Settings) -> Layer:

@@ -11,7 +11,7 @@ SynthToolsError
 ├── ModelError                one model call gave nothing usable; `cause` says which boundary failed
 │   ├── ProviderError         the model could not be reached or refused the request
 │   │   ├── ModelUnreachable  nothing answers at the address (exit code 3 when every call ends so)
-│   │   └── ContextTooSmall   the prompt does not fit the model's context
+│   │   └── ContextTooSmall   the prompt does not fit the model's context (exit code 2 when it ends a command)
 │   ├── ParseError            the answer is no JSON of the asked schema, even after bounded retries
 │   │   └── TruncatedAnswer   the answer was cut by the token limit
 │   └── AnswerRefused         well-formed answers, but none passed the role's own checks

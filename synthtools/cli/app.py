@@ -5,10 +5,14 @@ from typing import Annotated
 import typer
 
 from synthtools import __version__
-from synthtools.cli import imports, models, pipeline, records
+from synthtools.cli import imports, models, pipeline
 from synthtools.cli.calibrate import calibrate
-from synthtools.cli.optimizing import optimize
+from synthtools.cli.fields import fields
+from synthtools.cli.optimize import optimize
 from synthtools.cli.quickstart import quickstart
+from synthtools.cli.show import show
+from synthtools.cli.status import status
+from synthtools.cli.verify import verify
 
 app = typer.Typer(
     name="synthtools",
@@ -42,11 +46,11 @@ app.command("task-sequences")(pipeline.task_sequences)
 app.command("task-generation")(pipeline.task_generation)
 app.command("task-audit")(pipeline.task_audit)
 app.command("trajectory-generation")(pipeline.trajectory_generation)
-app.command("status")(records.status)
-app.command("show")(records.show)
-app.command("verify")(records.verify)
+app.command("status")(status)
+app.command("show")(show)
+app.command("verify")(verify)
 app.command("calibrate")(calibrate)
 app.command("optimize")(optimize)
 app.add_typer(imports.app, name="import")
 app.add_typer(models.app, name="models")
-app.command("fields")(models.fields)
+app.command("fields")(fields)

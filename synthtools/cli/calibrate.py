@@ -15,7 +15,7 @@ def calibrate(
     size: Annotated[
         int | None, typer.Option(min=2, help="Verdicts to label: 120, or as many as last time.", show_default=False)
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the choice of verdicts: 0, or as last time.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed that picks the sample: 0, or as last time.")] = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write the verdicts to a table, to be labelled there.", metavar="FILE")
     ] = None,
@@ -26,6 +26,6 @@ def calibrate(
     json: Annotated[bool, typer.Option("--json", help="The calibration as JSON on stdout.")] = False,
 ) -> None:
     """Has people label a sample of a judge's verdicts, and says how far the judge can be trusted."""
-    from synthtools.cli.calibrating import Wanted, calibrate_judge
+    from synthtools.cli.actions.calibrate import Wanted, calibrate_judge
 
     calibrate_judge(judge, folder, Wanted(size, seed, csv, labels, report, json))

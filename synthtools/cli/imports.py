@@ -7,7 +7,7 @@ import typer
 
 from synthtools.cli.options import RunFolder, command
 
-_Source = Annotated[Path, typer.Argument(help="The file, .jsonl or .jsonl.gz.", metavar="PATH")]
+_Source = Annotated[Path, typer.Argument(help="The file, .jsonl or .jsonl.gz.", metavar="FILE")]
 
 app = typer.Typer(no_args_is_help=True, help="Bring other people's tools and tasks into a run.")
 
@@ -15,11 +15,11 @@ app = typer.Typer(no_args_is_help=True, help="Bring other people's tools and tas
 @app.command("v1")
 @command
 def v1(path: _Source, folder: RunFolder) -> None:
-    """Tools of the first version: environments whose tools a model answers; every normalisation is reported.
+    """v1: tool rows with id, field, subfield, task, tool (.jsonl): a model answers these tools; all changes are told.
 
     Constraints in prose become typed fields where they are sure; how many were lifted, doubtful and left is printed.
     """
-    from synthtools.cli.bringing import import_v1
+    from synthtools.cli.actions.imports import import_v1
 
     import_v1(path, folder)
 
@@ -27,7 +27,7 @@ def v1(path: _Source, folder: RunFolder) -> None:
 @app.command("v2")
 @command
 def v2(path: _Source, folder: RunFolder) -> None:
-    """Tasks of the second version, task_content.jsonl: ready for rollouts."""
-    from synthtools.cli.bringing import import_v2
+    """v2: the rows of a task_content.jsonl, each a task that is ready for rollouts."""
+    from synthtools.cli.actions.imports import import_v2
 
     import_v2(path, folder)

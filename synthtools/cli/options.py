@@ -137,6 +137,7 @@ class FieldOptions:
 
 
 RunFolder = Annotated[Path, typer.Option("--run", help="The run's folder.", metavar="DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON on stdout.")]
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

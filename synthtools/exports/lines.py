@@ -1,19 +1,20 @@
 """JSON Lines files, plain or gzipped: rows with line numbers, an index by key, and writing all or nothing."""
 
+import codecs
 import contextlib
-import glob
 import gzip
-import os
 import shutil
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Self, cast
 
 import orjson
 
 from synthtools.errors import DataError, RunError
+from synthtools.files import replacing
 from synthtools.types.canonical import check_json
 from synthtools.types.record import Json, JsonObject
 
@@ -28,6 +29,7 @@ class JsonLines:
         self.path = Path(path)
         try:
             self._file = self._opened()
+            self._start = _after_bom(self._file)
         except FileNotFoundError as error:
             raise DataError(f"{self.path}: no such file") from error
         except (OSError, EOFError, zlib.error) as error:
@@ -59,7 +61,7 @@ class JsonLines:
             yield line, row
 
     def _rows(self) -> Iterator[tuple[int, int, JsonObject]]:
-        offset, line = 0, 0
+        offset, line = self._start, 0
         while True:
             self._file.seek(offset)
             text = self._file.readline()
@@ -104,6 +106,11 @@ class JsonLines:
         return line, self._parsed(self._file.readline(), line)
 
 
+def _after_bom(file: IO[bytes]) -> int:
+    """Where the text begins: some editors write the UTF-8 byte order mark before it."""
+    return len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
+
+
 def beside(path: Path, name: str) -> Path | None:
     """The file `name.jsonl` (or its gzipped twin) in the folder of a path; None: neither is there."""
     for suffix in (".jsonl", ".jsonl.gz"):
@@ -113,29 +120,8 @@ def beside(path: Path, name: str) -> Path | None:
     return None
 
 
-_PART = ".part"
-
-
-def _clear(target: Path) -> None:
-    """Removes what killed processes had written of a file: the parts that name a process which is no more."""
-    for part in target.parent.glob(f".{glob.escape(target.name)}.*{_PART}"):
-        owner = part.name.removeprefix(f".{target.name}.").partition(".")[0]
-        if owner.isdigit() and not _lives(int(owner)):
-            part.unlink(missing_ok=True)
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
-
-
 class Whole:
-    """Files written beside their targets and renamed together at the end, so that readers see all of it or nothing.
+    """JSON Lines files that take the places of their targets together at the end, so that readers see all or nothing.
 
     Used as a context manager; an error inside leaves the targets as they were. Raises: RunError, when writing fails
     (disk full, no permission).
@@ -144,15 +130,14 @@ class Whole:
     def __init__(self, *targets: Path) -> None:
         self.targets = targets
         self._files: dict[Path, IO[bytes]] = {}
+        self._replacing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with self._failures():
             for target in self.targets:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _clear(target)
-                self._files[target] = tempfile.NamedTemporaryFile(
-                    dir=target.parent, prefix=f".{target.name}.{os.getpid()}.", suffix=_PART, delete=False
-                )
+            files = self._replacing.enter_context(replacing(*self.targets))
+        self._files = dict(zip(self.targets, files, strict=True))
         return self
 
     def write(self, target: Path, row: JsonObject) -> None:
@@ -165,31 +150,16 @@ class Whole:
         with self._failures():
             self._files[target].write(line + b"\n")
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                with self._failures():
-                    for file in self._files.values():
-                        file.flush()
-                        os.fsync(file.fileno())
-                        os.chmod(file.name, 0o644)
-                    for target in self.targets:
-                        os.replace(self._files[target].name, target)
-        finally:
-            self._discard()
-
-    def _discard(self) -> None:
-        for file in self._files.values():
-            with contextlib.suppress(OSError):  # closing a file that a full disk left unflushed
-                file.close()
-            Path(file.name).unlink(missing_ok=True)
-        self._files.clear()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._failures():
+            self._replacing.__exit__(kind, error, trace)
 
     @contextlib.contextmanager
     def _failures(self) -> Generator[None]:
         try:
             yield
         except OSError as error:
-            self._discard()
             where = error.filename or self.targets[0].parent
             raise RunError(f"cannot write {where}: {error.strerror}; files that were there are unchanged") from error

@@ -6,6 +6,7 @@ without them a task is still a task, whose world an LLM serves.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -41,14 +42,15 @@ def read_tasks(path: str | Path) -> Iterator[Task]:
     Raises: DataError naming file, line and field, and what would be right: at once for a missing file, a line that is
         no JSON and a row without an id, and when its task is reached for any other malformed row.
     """
-    rows = JsonLines(path)
-    ids = rows.index("id")
-    return _tasks(rows, ids)
+    with ExitStack() as opened:
+        rows = opened.enter_context(JsonLines(path))
+        ids = rows.index("id")
+        return _tasks(rows, ids, opened.pop_all())
 
 
-def _tasks(rows: JsonLines, ids: list[str]) -> Iterator[Task]:
-    with rows:
-        proofs = _Beside(rows.path)
+def _tasks(rows: JsonLines, ids: list[str], opened: ExitStack) -> Iterator[Task]:
+    with opened:
+        proofs = _Beside(rows.path, opened)
         for id in ids:
             found = rows.get(id)
             assert found is not None  # the index has just named it
@@ -61,9 +63,10 @@ def _tasks(rows: JsonLines, ids: list[str]) -> Iterator[Task]:
 
 
 class _Beside:
-    """The worlds and certificates beside a corpus, by the positions of their rows."""
+    """The worlds and certificates beside a corpus, by the positions of their rows; `opened` closes their files."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opened: ExitStack) -> None:
+        self._opened = opened
         self._certificates = self._indexed(path, CERTIFICATES, "id")
         self._worlds = self._indexed(path, WORLDS, "hash")
         self._world = lru_cache(_WORLDS_HELD)(self._read_world)
@@ -72,7 +75,7 @@ class _Beside:
         found = beside(path, name)
         if found is None:
             return None
-        lines = JsonLines(found)
+        lines = self._opened.enter_context(JsonLines(found))
         lines.index(key)
         return lines
 

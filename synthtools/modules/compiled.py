@@ -17,6 +17,7 @@ from dspy.adapters.decision_state import DecisionState
 from pydantic import Field
 
 from synthtools.errors import DataError
+from synthtools.files import replacing
 from synthtools.modules.decider import Decider
 from synthtools.types.record import Json, JsonObject, Record
 from synthtools.types.schema_from import SchemaFrom
@@ -162,9 +163,10 @@ class CompiledProgram(Record):
         return hashlib.sha256(content).hexdigest()
 
     def write(self, path: Path) -> None:
-        """Writes the file."""
+        """Writes the file, whole or not at all."""
         content = {**self.model_dump(mode="json"), "sha256": self.sha256()}
-        path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+        with replacing(path) as (file,):
+            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -5,9 +5,7 @@ An optimizer bootstraps demos from a model's own right answers, and cites the ca
 """
 
 import codecs
-import os
 import random
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -17,6 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from synthtools.errors import ConfigError, DataError
+from synthtools.files import replacing
 from synthtools.optimizers.case import Case
 from synthtools.types.canonical import content_hash
 from synthtools.types.record import Json
@@ -81,15 +80,8 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
     content = b"".join(orjson.dumps(case.to_json()) + b"\n" for case in listed)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as part:
-                part.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, file)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(file) as (part,):
+            part.write(content)
     except OSError as error:
         raise DataError(f"{file}: cannot be written ({error.strerror})") from error
 

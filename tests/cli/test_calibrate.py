@@ -17,8 +17,8 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from synthtools.cli import app
-from synthtools.cli.labelling import label_cases
-from synthtools.cli.rollouts import task_outcome
+from synthtools.cli.actions.calibrate_labels import label_cases
+from synthtools.cli.outcomes import task_outcome
 from synthtools.optimizers.calibration.judged import Given, JudgedCase
 from synthtools.programs.env_audit import EnvAudit
 from synthtools.runs.item import Item, Outcome, content_hash

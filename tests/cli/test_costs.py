@@ -77,6 +77,9 @@ def test_a_dry_run_forecasts_and_the_run_keeps_the_forecast_beside_what_came(tmp
     assert not run.exists()
     # 1.2 + 1 + 11.7 calls; 162 + 198 + 5,597 and 16 + 55 + 995 tokens
     assert "about 14 calls, 5,957 prompt tokens, 1,066 generated (by built-in rates); $7.02 at" in dry.stderr
+    told = orjson.loads(invoke(*command, *small, "--dry-run", "--json").stdout)
+    assert (told["run"], list(told["stages"])) == (str(run), ["subfields", "scenarios", "env-generation"])
+    assert told["stages"]["env-generation"]["calls"] == 11.7
     assert invoke(*command, *small).exit_code == 0
     forecast = orjson.loads(invoke("status", "--run", run, "--json", "--cost").stdout)["forecast"]
     assert list(forecast) == ["subfields", "scenarios", "env-generation"]

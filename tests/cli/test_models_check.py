@@ -168,3 +168,28 @@ def test_every_model_of_the_settings_is_asked_once_and_none_answers_for_another(
         (other,) = report["others"]
         assert (report["model"], "direct/spare" in report["error"]) == ("direct/spare", True)
         assert (other["model"], other["used_by"], other["structured"]) == ("scripted/schema", ["fallback"], True)
+
+
+def test_a_dry_run_names_every_model_and_its_address_and_asks_nothing() -> None:
+    with serve(faults=healthy) as one, serve(faults=healthy) as two:
+        options = (
+            *("--model", "direct/scripted", "--api-base", one.url, "--judge-model", "direct/judge"),
+            *("--set", f"models.judges.api_base={two.url}", "--dry-run"),
+        )
+        result = invoke("models", "check", *options)
+        assert result.exit_code == 0, result.stderr
+        said = " ".join(result.stdout.split())
+        assert f"direct/scripted at {one.url}" in said
+        assert f"direct/judge at {two.url}, used by judges" in said
+        main, judge = orjson.loads(invoke("models", "check", *options, "--json").stdout)
+        assert (main["model"], main["api_base"]) == ("direct/scripted", [one.url])
+        assert (judge["model"], judge["api_base"], judge["used_by"]) == ("direct/judge", [two.url], ["judges"])
+        assert not one.requests
+        assert not two.requests
+
+
+def test_options_that_a_check_would_ignore_are_refused() -> None:
+    for option in ("--limit", "--seed", "--budget-usd", "--program", "--executor", "--max-tokens"):
+        result = invoke("models", "check", "--model", "scripted/schema", option, "1")
+        assert result.exit_code == 2
+        assert option in result.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from synthtools.cli.rollouts import task_outcome
+from synthtools.cli.outcomes import task_outcome
 from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.stages import STAGES
 from synthtools.runs.store import Store

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-from synthtools.cli.rollouts import task_outcome
+from synthtools.cli.outcomes import task_outcome
 from synthtools.runs.item import Item, Outcome, content_hash
 from synthtools.runs.stages import STAGES
 from synthtools.runs.store import Store

@@ -36,7 +36,7 @@ LATENCY = 0.002
 LATER = 0.05
 """Most seconds from the request to the kill, so that code, commits and files are hit as well."""
 
-_PRELOADED = ["synthtools.cli.pipeline", "synthtools.runs.driver", "dspy", "tests.cli.shared"]
+_PRELOADED = ["synthtools.cli.actions.pipeline", "synthtools.runs.driver", "dspy", "tests.cli.shared"]
 
 
 class Broken(AssertionError):

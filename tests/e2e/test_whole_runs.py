@@ -13,7 +13,7 @@ import pytest
 
 from synthtools.backends.scripted import script_named
 from synthtools.backends.scripted_server import ScriptedServer, serve
-from synthtools.cli import corpus
+from synthtools.cli.actions import pipeline
 from synthtools.runs.run import open_run
 from tests.cli.shared import invoke
 from tests.e2e.shared import SMALL, VERBS, command, finished, hashes
@@ -108,7 +108,7 @@ def test_files_that_a_killed_process_did_not_come_to_write_are_written_by_the_ne
     first = ("run", "--run", folder, "--field", "Bicycle rental", *whole.model, *SMALL)
     assert invoke(*first, "--limit", "1").exit_code == 0
     with monkeypatch.context() as patched:
-        patched.setattr(corpus, "write_files", interrupted)
+        patched.setattr(pipeline, "write_files", interrupted)
         assert invoke("run", "--run", folder).exit_code == 130
     assert hashes(folder) == hashes(whole.folder)
     assert "nothing to do" in invoke("run", "--run", folder).stderr

@@ -1,3 +1,5 @@
+import codecs
+import gc
 import gzip
 import json
 import os
@@ -198,6 +200,29 @@ def test_a_corpus_that_fails_half_way_leaves_the_old_one(tmp_path: Path):
     with pytest.raises(StateError, match="nan is no JSON number"):
         write_corpus([TASK, broken], tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_row(tmp_path: Path):
+    write_corpus([TASK, TASK.model_copy(update={"id": "other"})], tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    assert [task.id for task in read_tasks(tmp_path / "task_content.jsonl")] == [TASK.id, "other"]
+    (tmp_path / "task_content.jsonl").write_bytes(codecs.BOM_UTF8 + b"{}\nnot JSON")
+    with pytest.raises(DataError, match="line 1: id"):
+        read_tasks(tmp_path / "task_content.jsonl")
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("spoilt", [None, "task_content", "task_certificates"])
+def test_no_file_stays_open_after_reading(tmp_path: Path, spoilt: str | None):
+    write_corpus([TASK], tmp_path)
+    if spoilt is None:
+        assert len(list(read_tasks(tmp_path / "task_content.jsonl"))) == 1
+    else:
+        (tmp_path / f"{spoilt}.jsonl").write_text("{}")
+        with pytest.raises(DataError, match=spoilt):
+            list(read_tasks(tmp_path / "task_content.jsonl"))
+    gc.collect()
 
 
 def test_what_a_killed_process_had_written_is_removed_by_the_next_and_what_others_write_is_not(tmp_path: Path):

@@ -4,14 +4,13 @@ A label is the right verdict of a case, whoever judged it: it stays when the jud
 The files are written whole or not at all, in a folder of their own with a lock of its own: a run may go on meanwhile.
 """
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal, Self
 
 import orjson
 
 from synthtools.errors import DataError
+from synthtools.files import replacing
 from synthtools.runs.judges import FOLDER, calibration_path
 from synthtools.runs.lock import RunLock
 from synthtools.types.calibration import Calibration
@@ -79,9 +78,5 @@ class Labels:
 
 def _replace(path: Path, record: Record) -> None:
     """Writes a record's file, whole or not at all."""
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f"{path.name}.", delete=False) as file:
+    with replacing(path) as (file,):
         file.write(orjson.dumps(record.to_json(), option=orjson.OPT_INDENT_2))
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)

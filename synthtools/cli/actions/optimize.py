@@ -1,60 +1,55 @@
-"""`optimize`: compiles a role or program against cases with known answers, and shows what came of it."""
+"""What `optimize` does: cases, a plan and its price, the search, and what came of it."""
 
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from synthtools.cli.compile_options import CaseOptions, CompileOptions, SearchOptions
-from synthtools.cli.options import INTERRUPTED, RunFolder, command
+from synthtools.cli.actions.optimize_end import CompileEnd, end_of
+from synthtools.cli.actions.optimize_progress import CompileLine
+from synthtools.cli.actions.optimize_report import preflight_table, report
+from synthtools.cli.optimize_options import CaseOptions, CompileOptions, SearchOptions
+from synthtools.cli.options import INTERRUPTED
 from synthtools.cli.output import notes, out, print_json, say
 from synthtools.cli.work import gather_settings
 from synthtools.config import RoleModels, Settings
 from synthtools.errors import ConfigError, DataError, ProviderError, UsageError
+from synthtools.optimizers.case import Case
+from synthtools.optimizers.compile.caps import Limits
+from synthtools.optimizers.compile.compiling import carry_out
+from synthtools.optimizers.compile.methods import Method, method_named
+from synthtools.optimizers.compile.plan import Plan
+from synthtools.optimizers.compile.search import Search
+from synthtools.optimizers.compile.significance import FEWEST_SIGNIFICANT
+from synthtools.optimizers.compile.speakers import Speakers
+from synthtools.optimizers.compile.stopping import CompileStopped
+from synthtools.optimizers.compile.units import units_of
+from synthtools.optimizers.target import Target
+from synthtools.optimizers.targets import TARGETS
+from synthtools.optimizers.trainsets import SHARES, Shares, Split, balanced, read_cases, split
 from synthtools.runs.budget import known_price, price_of
+from synthtools.runs.compiles import CompileRows
+from synthtools.runs.models import Models, load_program
 from synthtools.runs.reader import STORE_NAME
-from synthtools.types.record import JsonObject
-
-if TYPE_CHECKING:
-    from synthtools.cli.compile_end import CompileEnd
-    from synthtools.optimizers.case import Case
-    from synthtools.optimizers.compile.methods import Method
-    from synthtools.optimizers.compile.plan import Plan
-    from synthtools.optimizers.compile.search import Search
-    from synthtools.optimizers.compile.speakers import Speakers
-    from synthtools.optimizers.target import Target
-    from synthtools.optimizers.trainsets import Shares, Split
-    from synthtools.runs.compiles import CompileRows
-    from synthtools.runs.models import Models
+from synthtools.runs.run import open_run
+from synthtools.runs.store import Store
 
 
-@command
-def optimize(
-    role: Annotated[
-        str, typer.Argument(help="What to compile, for example response-judge; a wrong name lists all.", metavar="ROLE")
-    ],
-    run: RunFolder,
+def optimize_role(
+    role: str,
+    run: Path,
     given: CaseOptions,
     searching: SearchOptions,
     options: CompileOptions,
-    out_file: Annotated[
-        Path | None,
-        typer.Option("--out", help="Where to write the compiled program; else in the run's folder.", metavar="FILE"),
-    ] = None,
+    out_file: Path | None,
 ) -> None:
-    """Finds better instructions and demos for a role, and tests them on cases that the search never saw."""
-    from synthtools.cli.compile_end import end_of
-    from synthtools.cli.compile_progress import CompileLine
-    from synthtools.optimizers.compile.caps import Limits
-    from synthtools.optimizers.compile.compiling import carry_out
-    from synthtools.optimizers.compile.methods import method_named
-    from synthtools.optimizers.compile.stopping import CompileStopped
-    from synthtools.runs.compiles import CompileRows
-    from synthtools.runs.store import Store
+    """Compiles what is named, writes the program and says what came of it.
 
+    Raises: UsageError, DataError, ConfigError before anything is paid; ProviderError where the model fails.
+    """
     if out_file is not None:
         _check_file(out_file)
     settings = gather_settings(run, options)
@@ -79,14 +74,12 @@ def optimize(
             say("the model failed; what was paid is kept: the same command goes on")
             if options.json:
                 stop = CompileStopped("failed", str(error))
-                _print(end_of(plan, rows, stop, progress.quality).to_json())
+                print_json(end_of(plan, rows, stop, progress.quality).to_json())
             raise
     result.program.write(path)
     if options.json:
-        _print({**result.to_json(), "status": "capped" if result.ended_by else "finished", "file": str(path)})
+        print_json({**result.to_json(), "status": "capped" if result.ended_by else "finished", "file": str(path)})
     else:
-        from synthtools.cli.compile_report import report
-
         report(out, result)
     if result.ended_by:
         say(f"{result.ended_by}: this is the best of what was tried; the same command goes on with a larger limit")
@@ -99,7 +92,7 @@ def optimize(
         say("nothing better than the program as it is was found: the file holds that one, and is not recommended")
 
 
-def _say_what_another_metric_has(rows: "CompileRows", plan: "Plan") -> None:
+def _say_what_another_metric_has(rows: CompileRows, plan: Plan) -> None:
     """That a compile which differs in its metric alone is not gone on with: scores of two metrics do not mix."""
     if others := rows.by_other_metrics(plan.noted):
         say(
@@ -108,15 +101,11 @@ def _say_what_another_metric_has(rows: "CompileRows", plan: "Plan") -> None:
         )
 
 
-def _end(end: "CompileEnd", *, as_json: bool) -> NoReturn:
+def _end(end: CompileEnd, *, as_json: bool) -> NoReturn:
     say(end.line)
     if as_json:
-        _print(end.to_json())
+        print_json(end.to_json())
     raise typer.Exit(INTERRUPTED if end.reason == "interrupted" else 0)
-
-
-def _print(content: JsonObject) -> None:
-    print_json(content)
 
 
 def _check_file(path: Path) -> None:
@@ -127,25 +116,18 @@ def _check_file(path: Path) -> None:
         raise UsageError(f"--out {path}: {'is a folder' if path.is_dir() else f'there is no folder {path.parent}'}")
 
 
-def _target(name: str) -> "Target":
-    from synthtools.optimizers.targets import TARGETS
-
+def _target(name: str) -> Target:
     if name not in TARGETS:
         raise UsageError(f"there is nothing named {name} to compile; there are {', '.join(TARGETS)}")
     return TARGETS[name]
 
 
-def _search(options: SearchOptions) -> "Search":
-    from synthtools.optimizers.compile.search import Search
-
+def _search(options: SearchOptions) -> Search:
     given = {"candidates": options.candidates, "rounds": options.rounds, "demos": options.demos}
     return Search(**{name: value for name, value in given.items() if value is not None})
 
 
-def _cases(folder: Path, file: Path | None, target: "Target") -> "tuple[Case, ...]":
-    from synthtools.optimizers.trainsets import read_cases
-    from synthtools.runs.run import open_run
-
+def _cases(folder: Path, file: Path | None, target: Target) -> tuple[Case, ...]:
     if file is not None:
         return read_cases(file)
     if not (folder / STORE_NAME).is_file():
@@ -157,9 +139,7 @@ def _cases(folder: Path, file: Path | None, target: "Target") -> "tuple[Case, ..
     return drawn
 
 
-def _parts(cases: "tuple[Case, ...]", settings: Settings, given: CaseOptions) -> "Split":
-    from synthtools.optimizers.trainsets import Split, balanced, split
-
+def _parts(cases: tuple[Case, ...], settings: Settings, given: CaseOptions) -> Split:
     seed = settings.model.seed
     sizes = {"train": given.train, "validation": given.validation, "test": given.test}
     shares = _shares(given.train, given.validation, given.test)
@@ -171,10 +151,8 @@ def _parts(cases: "tuple[Case, ...]", settings: Settings, given: CaseOptions) ->
     return Split(*parts)
 
 
-def _shares(train: int | None, validation: int | None, test: int | None) -> "Shares":
+def _shares(train: int | None, validation: int | None, test: int | None) -> Shares:
     """How the fields are to be divided: as the sizes are, where all three are given."""
-    from synthtools.optimizers.trainsets import SHARES
-
     if train is None or validation is None or test is None:
         return SHARES
     whole = train + validation + test
@@ -182,16 +160,13 @@ def _shares(train: int | None, validation: int | None, test: int | None) -> "Sha
 
 
 def _plan(
-    target: "Target",
-    method: "Method",
-    parts: "Split",
+    target: Target,
+    method: Method,
+    parts: Split,
     settings: Settings,
     options: CompileOptions,
     searching: SearchOptions,
-) -> "Plan":
-    from synthtools.optimizers.compile.plan import Plan
-    from synthtools.runs.models import Models, load_program
-
+) -> Plan:
     module: Any = target.build(settings.profile)
     for text in options.program or ():
         load_program(module, Path(text))
@@ -210,11 +185,7 @@ def _plan(
     )
 
 
-def _speakers(
-    target: "Target", module: Any, models: "Models", settings: Settings, searching: SearchOptions
-) -> "Speakers":
-    from synthtools.optimizers.compile.speakers import Speakers
-
+def _speakers(target: Target, module: Any, models: Models, settings: Settings, searching: SearchOptions) -> Speakers:
     if searching.teacher_api_base and searching.teacher_model is None:
         raise ConfigError("--teacher-api-base is for --teacher-model")
     own = {id(predictor.lm): predictor.lm for predictor in module.predictors()}
@@ -242,15 +213,11 @@ def _speakers(
     )
 
 
-def _show_preflight(plan: "Plan", limits: Any, settings: Settings, *, as_json: bool) -> None:
+def _show_preflight(plan: Plan, limits: Any, settings: Settings, *, as_json: bool) -> None:
     flight = plan.preflight()
     if as_json:
-        _print({"id": plan.id, **flight.to_json()})
+        print_json({"id": plan.id, **flight.to_json()})
         return
-    from synthtools.cli.compile_report import preflight_table
-    from synthtools.optimizers.compile.significance import FEWEST_SIGNIFICANT
-    from synthtools.optimizers.compile.units import units_of
-
     sizes = plan.sizes
     say(
         f"compile {plan.id}: {plan.target.name} by {plan.method.name}, {sizes.train} training, "

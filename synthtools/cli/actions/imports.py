@@ -7,8 +7,8 @@ from typing import get_args
 from rich.table import Table
 
 from synthtools.cli.options import ModelOptions
+from synthtools.cli.outcomes import environment_outcome, task_outcome
 from synthtools.cli.output import out, say
-from synthtools.cli.rollouts import task_outcome
 from synthtools.cli.work import gather_settings
 from synthtools.config import Settings
 from synthtools.errors import DataError, RunError
@@ -16,12 +16,9 @@ from synthtools.exports.lines import Whole
 from synthtools.exports.task_content import read_tasks
 from synthtools.exports.v1 import ImportReport, read_environments
 from synthtools.reports.text import one_line, shown
-from synthtools.runs.item import Item, Outcome, content_hash
-from synthtools.runs.stages import NEXT, STAGES
+from synthtools.runs.item import Outcome
 from synthtools.runs.store import Store
-from synthtools.types.environment import EnvSpec
 from synthtools.types.lifting import Verdict
-from synthtools.types.names import slug
 from synthtools.types.task import Task
 
 _SHOWN = 20
@@ -33,7 +30,8 @@ def import_v1(path: Path, folder: Path) -> None:
     settings = _settings(path, folder)
     report = ImportReport()
     with Store(folder, create=True) as store:
-        store.put_all(_new(store, (environment_outcome(env, settings) for env in read_environments(path, report))))
+        envs = read_environments(path, report)
+        store.put_all(_new(store, (environment_outcome(env, settings.profile) for env in envs)))
     for kind, count in list(report.counts.items())[:_SHOWN]:
         out.print(shown(f"{count:6} {kind}"))
     if report.constraints:
@@ -59,22 +57,6 @@ def import_v2(path: Path, folder: Path) -> None:
         count = store.put_all(_new(store, (task_outcome(task, settings.profile) for task in tasks)))
     say(f"imported {count} tasks into {folder}")
     say(f"next: `synthtools trajectory-generation --run {folder}`")
-
-
-def environment_outcome(env: EnvSpec, settings: Settings) -> Outcome:
-    """An environment from elsewhere as a done item, its audit planned."""
-    stage, child = STAGES["env-generation"], NEXT["env-generation"]
-    item = Item(stage.name, env.id, field=slug(env.scenario.field))
-    payload = stage.write(env)
-    return Outcome(
-        item,
-        "done",
-        payload,
-        content_hash(payload, stage.unhashed),
-        tallies=stage.tallies(env),
-        children=tuple(child.expand(item, lambda: env, settings.profile)),
-        expanded=child.expansion(settings.profile),
-    )
 
 
 def _constraints(report: ImportReport) -> Table:

@@ -1,10 +1,9 @@
-"""What `models` and `fields` print."""
+"""What `models list` prints."""
 
 from rich.table import Table
 
 from synthtools.backends import weights
 from synthtools.cli.output import out, print_json, say
-from synthtools.programs.fields import FIELDS
 from synthtools.reports.text import shown
 
 
@@ -36,12 +35,3 @@ def show_models(*, as_json: bool) -> None:
     out.print(table)
     say(f"kept in {weights.cache_folder()}")
     say("a server is reached by name: --model hosted_vllm/NAME or openai/NAME, with --api-base URL")
-
-
-def show_fields(*, as_json: bool) -> None:
-    """Prints the built-in fields."""
-    if as_json:
-        print_json([field._asdict() for field in FIELDS])
-        return
-    for field in FIELDS:
-        print(field.name)

@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from synthtools.backends import weights
+from synthtools.cli.actions.models_pull import shown_fetch
 from synthtools.cli.corpus import write_files
 from synthtools.cli.dry_run import dry_run
-from synthtools.cli.fetching import shown_fetch
 from synthtools.cli.options import INTERRUPTED, StageOptions, fail
 from synthtools.cli.output import notes, out, print_json, say
 from synthtools.cli.work import gather_settings, plan_fields, program_files, work_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from synthtools.cli.labelling import label_cases
+from synthtools.cli.actions.calibrate_labels import label_cases
 from synthtools.cli.output import notes, out, print_json, say
 from synthtools.errors import UsageError
 from synthtools.optimizers.calibration.calibrate import calibrate

@@ -9,19 +9,19 @@ import orjson
 from synthtools.cli.corpus import write_files
 from synthtools.cli.dry_run import dry_run
 from synthtools.cli.options import StageOptions
+from synthtools.cli.outcomes import task_outcome
 from synthtools.cli.output import notes, print_json, say
 from synthtools.cli.work import conclude, gather_settings, program_files, work_of
 from synthtools.errors import DataError, RunError, UsageError
 from synthtools.exports.task_content import read_tasks
 from synthtools.runs.driver import drive
-from synthtools.runs.item import Item, Outcome, content_hash
+from synthtools.runs.item import Item
 from synthtools.runs.reader import STORE_NAME, StoreReader
-from synthtools.runs.stages import NEXT, STAGES, VERBS
+from synthtools.runs.stages import VERBS
 from synthtools.runs.store import Store
 from synthtools.types.names import slug
 from synthtools.types.profile import Profile
 from synthtools.types.task import Task
-from synthtools.world.policy import check_policy
 
 _SOURCE, _READ = "dataset", "dataset_read"
 """Keys of the store: the file that a run's tasks come from, and what was read of it to the end."""
@@ -60,26 +60,6 @@ def roll_out(
         summary = drive(store, work, notes)
     files = write_files(folder, stages)
     conclude(folder, summary, options, files, f"`synthtools verify --run {folder} --rollouts`")
-
-
-def task_outcome(task: Task, profile: Profile) -> Outcome:
-    """A task from elsewhere as a done item of the task audit, its rollouts planned.
-
-    Raises: DataError where its policy names what the task does not have.
-    """
-    check_policy(task)
-    stage, child = STAGES["task-audit"], NEXT["task-audit"]
-    item = Item(stage.name, task.id, field=slug(task.field))
-    payload = stage.write(task)
-    return Outcome(
-        item,
-        "done",
-        payload,
-        content_hash(payload, stage.unhashed),
-        tallies=stage.tallies(task),
-        children=tuple(child.expand(item, lambda: task, profile)),
-        expanded=child.expansion(profile),
-    )
 
 
 def _check_source(folder: Path, dataset: Path) -> None:
