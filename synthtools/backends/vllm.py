@@ -187,8 +187,9 @@ class _Engine:
                 **({"json": named["schema"]} if isinstance(named, dict) else {"json_object": True})
             )
         try:
+            # Unbounded unless the call says otherwise, as a server is; vLLM's own default is 16 tokens.
             parameters = sampling.SamplingParams(
-                **{**self._usual, **asked}, output_kind=sampling.RequestOutputKind.FINAL_ONLY
+                **{"max_tokens": None, **self._usual, **asked}, output_kind=sampling.RequestOutputKind.FINAL_ONLY
             )
             _, (prompt,) = self.native.renderer.render_chat(
                 [messages],

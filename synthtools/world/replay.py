@@ -1,7 +1,7 @@
 """Replay of a task's gold solution, here or in a fresh process with another hash seed and order.
 
 `python -m synthtools.world.replay` reads tasks on standard input, one JSON record a line, and writes one line for each:
-`{"id", "fingerprint"}`, or `{"id", "error"}`.
+`{"id", "fingerprint"}`, or `{"id", "error"}`. With `--apart`, a process of its own replays each, forked from this one.
 """
 
 import hashlib
@@ -134,19 +134,32 @@ def replaying_environment() -> dict[str, str]:
     return environment
 
 
-def _main() -> None:
+def _main(apart: bool) -> None:
     for line in sys.stdin.buffer:
         if not line.strip():
             continue
-        task = Task.model_validate_json(line)
-        row: JsonObject = {"id": task.id}
-        try:
-            row["fingerprint"] = fingerprint(task)
-        except SynthToolsError as error:
-            row["error"] = str(error)
-        sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
-        sys.stdout.buffer.flush()
+        child = os.fork() if apart else 0
+        if child:
+            _, status = os.waitpid(child, 0)
+            if status:
+                sys.exit(f"the process of a task ended with {os.waitstatus_to_exitcode(status)}")
+            continue
+        _answer(line)
+        if apart:
+            sys.exit()
+
+
+def _answer(line: bytes) -> None:
+    """Replays the task of a line, and writes the line for it."""
+    task = Task.model_validate_json(line)
+    row: JsonObject = {"id": task.id}
+    try:
+        row["fingerprint"] = fingerprint(task)
+    except SynthToolsError as error:
+        row["error"] = str(error)
+    sys.stdout.buffer.write(orjson.dumps(row) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    _main()
+    _main(apart="--apart" in sys.argv[1:])

@@ -1,12 +1,13 @@
-"""A process beside this one that replays tasks as they come, one after another.
+"""A process beside this one, with another hash seed, that replays tasks as they come, each in a fresh process.
 
-A run certifies its tasks one by one. Starting Python for each would take a hundred times as long as the replay, so one
-process with another hash seed serves them all; `fingerprints_elsewhere` starts a new one for a whole batch.
+A run certifies its tasks one by one. Starting Python for each would take five times as long, so the process beside this
+one has its imports done, and forks for every task; `fingerprints_elsewhere` starts a new one for a whole batch.
 """
 
 import atexit
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -68,7 +69,7 @@ class Replayer:
         """The process's answer to a line; None: it ended, or was ended for taking too long."""
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
-        overdue = threading.Timer(self._seconds, process.kill)
+        overdue = threading.Timer(self._seconds, _kill, [process])
         overdue.start()
         try:
             process.stdin.write(line)
@@ -87,12 +88,12 @@ class Replayer:
         self._end()
         said = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the process runs
         running = subprocess.Popen(
-            COMMAND,
+            (*COMMAND, "--apart"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
             env=replaying_environment(),
-            start_new_session=True,  # Ctrl-C is for the run, which finishes what is in flight
+            start_new_session=True,  # Ctrl-C is for the run, which finishes what is in flight; and to end all at once
         )
         self._process, self._owner = _Process(running, said), os.getpid()
         return running
@@ -108,12 +109,19 @@ class Replayer:
         assert running.stdin is not None and running.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # it is gone already
             running.stdin.close()
-        running.kill()
-        running.wait()
+        if running.poll() is None:
+            _kill(running)
+            running.wait()
         running.stdout.close()
         with said:
             said.seek(0)
             return said.read().decode(errors="replace")[-_TOLD:]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process that was not waited for yet, and those it forked."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 REPLAYER = Replayer()

@@ -182,6 +182,15 @@ async def test_a_cut_answer_is_an_error_of_its_own(backend: Backend):
         await ask(max_tokens=2)
 
 
+async def test_an_answer_without_a_bound_is_as_long_as_it_has_to_be(backend: Backend):
+    backend.needs("structured")
+    words = " ".join(["north", "east", "south", "west"] * 20)
+    schema = {"type": "object", "properties": {"text": {"enum": [words]}}, "required": ["text"]}
+    with backend.lm():
+        answer = await dspy.Predict(CallTool).acall(tool="Compass", answer_schema=schema)
+    assert answer.arguments == {"text": words}
+
+
 async def test_a_prompt_that_does_not_fit_is_an_error_of_its_own(backend: Backend):
     if not backend.context:
         pytest.skip(f"how much fits {backend.model} is not known")

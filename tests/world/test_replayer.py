@@ -45,6 +45,17 @@ def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
         replayer.fingerprint(BOOK)
 
 
+def test_each_task_has_a_fresh_process(replayer: Replayer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\n"
+        f"write = lambda: open({str(tmp_path / 'forks')!r}, 'a').write('one ')\n"
+        "os.register_at_fork(after_in_child=write)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert [replayer.fingerprint(one) for one in (BOOK, ASK, BOOK)] == [fingerprint(one) for one in (BOOK, ASK, BOOK)]
+    assert (tmp_path / "forks").read_text().split() == ["one"] * 3
+
+
 def test_a_task_that_takes_too_long_ends_the_process() -> None:
     replayer = Replayer(seconds=0.0)
     with pytest.raises(ReplayError, match="failed"):
