@@ -6,15 +6,16 @@ its own, with the scheduler, executor, store, journal and ledger of a command. T
 each latency by the body of the request alone, log-normal with sigma 0.5 (constant: every answer takes exactly a second,
 so that all calls of a round come back together).
 
-* `--stages one`: items of one judge's question each, `size` a slot, `direct/` at 256 slots and `hosted_vllm/` at 128.
-  Ideal: the sum of all latencies over the slots. Two baselines stand beside: what taking the calls as they come gives
-  without any client (the slots do not all end together), and plain aiohttp in the same run, which shows what the
-  machine had to spare.
+* `--stages one`: items of one judge's question each, `size` a slot, `direct/` at 256 slots and `hosted_vllm/` at 128;
+  beside them plain aiohttp, which shows what the machine had to spare.
 * `--stages all`: what `synthtools run` does, by its own code, on the scripted library: `size` fields of one small
-  environment each, from subfields to rollouts. Ideal: the latency that fits into the slots from the moment as many
-  items are in flight as there are slots to the last such moment; that is while the scheduler has enough to begin. What
-  counts is drawn latency inside of that window, so that a late client, a late server and an idle slot all cost, and
-  ramp-up and drain (a chain of some 28 calls) do not. The share of the whole run, as of `one`, stands beside.
+  environment each a slot, from subfields to rollouts, a chain of some 28 calls.
+
+A share is drawn latency over slots and time: a late client, a late server and an empty slot all cost. It stands there
+for the whole run (`of ideal`) and for its steady state, from the first moment at which as many items are in flight as
+there are slots to the last one. Slots do not all end together, so that the whole run's share stays below 1 even if
+whoever is free takes the next call without any client (`greedy`). With one stage the bar is on the whole run beside
+that greedy one, ramp-up and drain included; with all stages, whose calls wait for each other, on the steady state.
 
 The longest stall is the longest that a heartbeat on the event loop, due every 5 ms from the first item to the last, was
 late: nothing else gets a turn meanwhile. Beside it stands the longest without the time in which the loop's thread was
@@ -100,6 +101,8 @@ class Watch:
     def __init__(self, slots: int) -> None:
         self.late: list[float] = []
         """By beat: how late it came, in milliseconds."""
+        self.beats: list[float] = []
+        """By beat: when it came, in seconds from the first item."""
         self.late_with_core: list[float] = []
         """The same less the time in which the loop's thread was ready to run and had no core."""
         self.full: list[float] = []
@@ -133,6 +136,7 @@ class Watch:
             await asyncio.sleep(BEAT_SECONDS)
             late = (time.perf_counter() - due) * 1000
             self.late.append(late)
+            self.beats.append(time.monotonic() - self.begun)
             self.late_with_core.append(late - (core_wait() - waited))
 
 
@@ -166,6 +170,7 @@ def baseline(watch: Watch, url: str, slots: int, size: int) -> None:
             watch.finished(Outcome(item, "done"), None)
 
     async def all_of() -> None:
+        await ask(0)  # imports and caches that every client has before its first item
         async with asyncio.TaskGroup() as group:
             for _ in range(slots):
                 group.create_task(work())
@@ -238,6 +243,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "ended": watch.ended,
         "full": watch.full,
         "late": watch.late,
+        "beats": watch.beats,
         "late_with_core": watch.late_with_core,
         "cpu_s": cpu,
     }
@@ -261,21 +267,24 @@ def measured(client: str, slots: int, size: int, options: argparse.Namespace) ->
     with running(json.dumps(ANSWER), MEAN, sigma=sigma, script=script, served=served) as url:
         done = subprocess.run([*command, "--url", url], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    latencies = [seconds for _, seconds in served.calls]
+    calls = [(came, seconds) for came, seconds in served.calls if came >= found["begun"]]
+    latencies = [seconds for _, seconds in calls]
     wall, total = found["ended"] - found["begun"], sum(latencies)
     first, last = found["full"] if len(found["full"]) == 2 else (found["begun"], found["ended"])
-    inside = sum(max(0.0, min(last, came + seconds) - max(first, came)) for came, seconds in served.calls)
+    inside = sum(max(0.0, min(last, came + seconds) - max(first, came)) for came, seconds in calls)
+    longest = max(range(len(found["late"])), key=found["late"].__getitem__)
     return {
         "slots": slots,
         "calls": len(latencies),
         "wall_s": wall,
-        "share": max(total / slots, max(latencies)) / wall,
+        "share": total / slots / wall,
         "steady_s": last - first,
         "steady_share": inside / slots / (last - first),
         "greedy_share": total / slots / greedy(latencies, slots),
         "cpu_ms_a_call": found["cpu_s"] / len(latencies) * 1000,
         "server_cpu_ms_a_call": served.cpu_s / len(latencies) * 1000,
-        "longest_stall_ms": max(found["late"]),
+        "longest_stall_ms": found["late"][longest],
+        "longest_stall_at_s": found["beats"][longest],
         "longest_stall_with_core_ms": max(found["late_with_core"]),
         "stalls_over_bar": sum(late > STALL_BAR for late in found["late"]),
     }
@@ -300,7 +309,9 @@ def main() -> int:
     size = options.size or SIZE[options.stages]
     rows: list[tuple[str, dict[str, Any]]] = []
     head = f"{'':14}{'slots':>6}{'calls':>7}{'wall s':>8}{'of ideal':>10}{'steady s':>10}{'of ideal':>10}{'greedy':>8}"
-    print(f"{head}{'CPU ms a call':>15}{'server':>8}{'longest stall ms':>18}{'over 50':>9}{'with a core':>13}")
+    print(
+        f"{head}{'CPU ms a call':>15}{'server':>8}{'longest stall ms':>18}{'at s':>6}{'over 50':>9}{'with a core':>13}"
+    )
     for client, usual in SLOTS[options.stages].items():
         if options.clients and client not in options.clients:
             continue
@@ -311,13 +322,15 @@ def main() -> int:
                 f"{client:14}{found['slots']:6}{found['calls']:7}{found['wall_s']:8.1f}{found['share']:10.1%}"
                 f"{found['steady_s']:10.1f}{found['steady_share']:10.1%}{found['greedy_share']:8.1%}"
                 f"{found['cpu_ms_a_call']:15.2f}{found['server_cpu_ms_a_call']:8.2f}"
-                f"{found['longest_stall_ms']:18.1f}{found['stalls_over_bar']:9}"
+                f"{found['longest_stall_ms']:18.1f}{found['longest_stall_at_s']:6.1f}{found['stalls_over_bar']:9}"
                 f"{found['longest_stall_with_core_ms']:13.1f}",
                 flush=True,
             )
-    counted = "share" if options.stages == "one" else "steady_share"
     ours = [found for client, found in rows if client != BASELINE]
-    held = all(found[counted] >= BAR for found in ours)
+    if options.stages == "one":
+        held = all(found["share"] >= BAR * found["greedy_share"] for found in ours)
+    else:
+        held = all(found["steady_share"] >= BAR for found in ours)
     steady = all(found["longest_stall_ms"] <= STALL_BAR for found in ours)
     print(f"bar {BAR:.0%} of the ideal: {'held' if held else 'NOT held'}")
     print(f"bar {STALL_BAR:.0f} ms of stall: {'held' if steady else 'NOT held'}")
