@@ -61,9 +61,9 @@ def test_its_forecast_has_the_longer_prompts(tmp_path: Path, solver: Path) -> No
 
 
 def test_with_rates_of_its_own_it_says_what_the_prompts_come_to(tmp_path: Path, solver: Path) -> None:
-    playing("library")
+    playing("library-here")
     run = tmp_path / "run"
-    where = ("--run", run, "--model", "scripted/library", "--profile", "small")
+    where = ("--run", run, "--model", "scripted/library-here", "--profile", "small")
     assert invoke("env-generation", *where, "--field", "Bicycle rental", "--limit", "3").exit_code == 0
     for verb in ("env-audit", "task-sequences", "task-generation", "task-audit"):
         assert invoke(verb, *where).exit_code == 0
