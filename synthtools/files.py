@@ -15,15 +15,16 @@ _PART = ".part"
 def replacing(*targets: Path) -> Generator[tuple[IO[bytes], ...]]:
     """Files to write in the block, which take the places of the targets together when it ends.
 
-    They are made in the folders of the targets, and are on disk before the first is renamed; whoever may read the
-    folder may read them. An error in the block or in writing leaves the targets as they were and nothing beside them;
-    what a killed process left there is removed.
+    They are made in the folders of the targets, and are on disk before the first is renamed. A new file can be read by
+    whoever may read the folder; one that was there keeps its mode. An error in the block or in writing leaves the
+    targets as they were and nothing beside them; what a killed process left there is removed.
 
     Raises: OSError (disk full, no permission, no such folder).
     """
     files: list[IO[bytes]] = []
+    places = [target.resolve() for target in targets]  # a link goes on pointing at the file
     try:
-        for target in targets:
+        for target in places:
             _clear(target)
             prefix = f".{target.name}.{os.getpid()}."
             part = tempfile.NamedTemporaryFile(dir=target.parent, prefix=prefix, suffix=_PART, delete=False)  # noqa: SIM115
@@ -32,8 +33,9 @@ def replacing(*targets: Path) -> Generator[tuple[IO[bytes], ...]]:
         for file in files:
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)
-        for file, target in zip(files, targets, strict=True):
+        for file, target in zip(files, places, strict=True):
+            os.chmod(file.name, target.stat().st_mode & 0o777 if target.exists() else 0o644)
+        for file, target in zip(files, places, strict=True):
             os.replace(file.name, target)
     finally:
         for file in files:

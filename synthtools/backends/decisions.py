@@ -76,7 +76,8 @@ def option_probabilities(
         ProviderError: The tokens have no alternatives.
     """
     texts = [token.token for token in tokens]
-    options, spans = _options(schema), _spans(texts, answer)
+    options = _options(schema)
+    spans = _spans(texts, answer, options)
     found: dict[str, dict[str, float]] = {}
     for field, labels in options.items():
         if field not in spans:
@@ -96,8 +97,9 @@ def kept_logprobs(entries: Json, answer: str, schema: Mapping[str, Json] | None)
     """
     tokens = [kept for entry in (entries if isinstance(entries, list) else ()) if (kept := _token(entry)) is not None]
     texts = [str(token["token"]) for token in tokens]
-    spans = _spans(texts, answer)
-    written = [spans[field] for field in _options(schema or {}) if field in spans]
+    options = _options(schema or {})
+    spans = _spans(texts, answer, options)
+    written = [spans[field] for field in options if field in spans]
     at = 0
     for token, text in zip(tokens, texts, strict=True):
         if schema is not None and not any(at < span.end and at + len(text) > span.start for span in written):
@@ -147,11 +149,22 @@ def label_of(value: Json) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _spans(texts: Sequence[str], answer: str) -> dict[str, _Span]:
-    """Where the values stand in the tokens' text, which may hold reasoning before the answer."""
+def _spans(texts: Sequence[str], answer: str, options: _Options) -> dict[str, _Span]:
+    """Where the values stand in the tokens' text, which may hold reasoning before the answer.
+
+    A character may be split over tokens, whose texts then do not spell the answer: it is the last object that has all
+    decisions, if they are what the answer says.
+    """
     text = "".join(texts)
-    start = max(text.rfind(answer), 0) if answer else 0
-    return {key: _Span(begin, end) for key, begin, end in values_in(text, start)}
+    start = text.rfind(answer) if answer else 0
+    if start >= 0:
+        return {key: _Span(begin, end) for key, begin, end in values_in(text, start)}
+    said = {key: answer[begin:end] for key, begin, end in values_in(answer)}
+    while (start := text.rfind("{", 0, start if start >= 0 else None)) >= 0:
+        spans = {key: _Span(begin, end) for key, begin, end in values_in(text, start)}
+        if all(key in spans and text[spans[key].start : spans[key].end] == said.get(key) for key in options):
+            return spans
+    return {}
 
 
 def _shares(tokens: Sequence[Token], texts: Sequence[str], span: _Span, options: Mapping[str, str]) -> dict[str, float]:

@@ -103,7 +103,7 @@ class AdaptiveLimit:
 
     def refused(self, again: int) -> None:
         """The server refused a call or did not answer it in time; it had refused the same call `again` times before."""
-        self._room = max(1.0, self._room - _REFUSED_AGAIN**again)
+        self._room = max(1.0, self._room - _REFUSED_AGAIN ** min(again, 16))
 
     def answered(self, load: int, tokens: int, started: float, now: float) -> None:
         """A call was answered.

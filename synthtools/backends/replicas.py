@@ -103,7 +103,7 @@ class Replica:
         if failure.kind != "limited":
             self.rests += 1
         asked = failure.retry_after
-        length = _FIRST_REST * 2.0 ** (self.rests - 1) * random.uniform(0.5, 1.0) if asked is None else asked
+        length = _FIRST_REST * 2.0 ** min(self.rests - 1, 16) * random.uniform(0.5, 1.0) if asked is None else asked
         self.rests_since = now
         self.rests_until = now + min(LONGEST_WAIT, length)
 

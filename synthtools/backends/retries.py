@@ -59,5 +59,5 @@ class Tries:
             is_last = self._failed[failure.kind] >= most or failed >= max(most, _MOST_TRIES)
         if is_last:
             raise failure.error from failure.__cause__
-        backoff = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** (failed - 1))
+        backoff = min(_LONGEST_BACKOFF, _FIRST_WAIT * 2.0 ** min(failed - 1, 16))
         return min(LONGEST_WAIT, random.uniform(0.05, max(0.05, backoff)) + (failure.retry_after or 0.0))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, cast
 
 import orjson
@@ -17,6 +17,8 @@ from synthtools.modules.compiled import MetricUsed
 from synthtools.optimizers.metrics import Composite
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
+_FOLLOWED = (*_PLAIN, tuple, list, dict, set, frozenset, FunctionType, MethodType, partial)
+"""What is gone into where an object has it; other objects that it holds are not."""
 
 
 def metric_used(metric: Any) -> MetricUsed:
@@ -65,17 +67,25 @@ def _of_object(value: Any, seen: set[int]) -> Iterator[str]:
     else:
         yield from _of_object(type(value), seen)
         own = cast("dict[str, Any]", getattr(value, "__dict__", {}))
-        yield from _defining({name: one for name, one in own.items() if isinstance(one, _PLAIN)}, seen)
+        yield from _defining({name: one for name, one in own.items() if isinstance(one, _FOLLOWED)}, seen)
 
 
 def _of_function(function: FunctionType, seen: set[int]) -> Iterator[str]:
     yield f"{function.__module__}.{function.__qualname__}: {_source(function)}"
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    cells = [_content(cell) for cell in function.__closure__ or ()]
     yield from _defining((function.__defaults__, function.__kwdefaults__, cells), seen)
     if _file(function) is None:
         near = {name: function.__globals__.get(name) for name in function.__code__.co_names}
         followed = (FunctionType, *_PLAIN)
         yield from _defining({name: one for name, one in near.items() if isinstance(one, followed)}, seen)
+
+
+def _content(cell: CellType) -> Any:
+    """What a function encloses; None where nothing was put there yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
 
 
 def _source(definition: Any) -> str:

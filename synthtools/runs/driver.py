@@ -6,7 +6,6 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +28,6 @@ from synthtools.runs.stages import Program, Stage
 from synthtools.runs.store import Store
 from synthtools.runs.stragglers import Begun
 from synthtools.runs.transitions import RunTransitions
-from synthtools.world import sandbox
 
 _SWITCH_SECONDS = 0.0005
 """After which a thread gives the interpreter to another that asks for it."""
@@ -150,8 +148,6 @@ def make_way_for_calls() -> None:
 
 
 async def _run(scheduler: Scheduler, view: ProgressView, console: Console) -> Summary:
-    # Code of worlds runs in as many threads as there are sandboxes for: more would only compete with this loop.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(sandbox.PROCESSES))
     ticking = asyncio.create_task(_tick(view))
     try:
         with _signals(scheduler, console):

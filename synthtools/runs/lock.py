@@ -9,12 +9,25 @@ from filelock import FileLock, Timeout
 
 from synthtools.errors import RunError
 
+_NAME = "run.lock"
+
+
+def holder_lives(folder: Path) -> bool:
+    """Whether the process of this machine that took a run's lock last is still there. Takes no lock itself."""
+    try:
+        os.kill(int((folder / _NAME).read_text(encoding="utf-8")), 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
+
 
 class RunLock:
     """Holds a run's lock for as long as its block lasts; the kernel frees it when the process dies."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "run.lock"
+        self._path = folder / _NAME
         self._lock = FileLock(self._path)
 
     def __enter__(self) -> Self:

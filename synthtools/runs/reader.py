@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from synthtools.errors import DamagedRecord, RunError
 from synthtools.runs.item import Item, Status, content_hash
+from synthtools.runs.lock import holder_lives
 from synthtools.runs.schema import check_version
 from synthtools.runs.writer import store_error
 
@@ -168,9 +169,9 @@ class StoreReader:
     def begun(self, stage: str) -> list[tuple[str, float]]:
         """The items of a stage that are begun and not ended, with the time of that (seconds since 1970), oldest first.
 
-        After a process was killed they are those it left, until the next one works on the run.
+        What a killed process left is not in flight.
         """
-        if self._version < _NOTED:
+        if self._version < _NOTED or not holder_lives(self.folder):
             return []
         found = self.rows("SELECT id, begun FROM in_flight WHERE stage = ? ORDER BY begun, id", (stage,))
         return [(str(id), cast(float, begun)) for id, begun in found]

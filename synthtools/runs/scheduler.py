@@ -151,6 +151,8 @@ class Scheduler:
         self._ending = False
         self._changed = asyncio.Event()
         """Set where an item has ended."""
+        self._until: float | None = None
+        """Moment of the monotonic clock at which work in flight is given up."""
         self._error: BaseException | None = None
         """What a program raised that is no error of an item."""
 
@@ -184,7 +186,8 @@ class Scheduler:
         Raises: UsageError where the run's files fail; whatever a program raises that is no `SynthToolsError`.
         """
         self.prepare()
-        until = None if self._limits.seconds is None else time.monotonic() + self._limits.seconds
+        self._until = None if self._limits.seconds is None else time.monotonic() + self._limits.seconds
+        abandoned = False
         if self._goal():
             self.stop("goal")
         try:
@@ -198,11 +201,12 @@ class Scheduler:
                     for backlog in self._backlogs.values():
                         backlog.refill()
                     continue
-                await self._change(until)
-                if until is not None and time.monotonic() >= until:
-                    until = None
+                await self._change()
+                if self._is_late():
+                    self._until = None
                     self.stop("deadline")
-                if self._summary.ending in ("deadline", "provider"):
+                if not abandoned and self._summary.ending in ("deadline", "provider"):
+                    abandoned = True
                     self.abandon()
         finally:
             self.abandon()
@@ -232,7 +236,7 @@ class Scheduler:
 
     async def _fill(self) -> None:
         """Begins items as far as there is room for them, the event loop having a turn after each."""
-        while not self._ending and self._has_room():
+        while not self._ending and self._error is None and not self._is_late() and self._has_room():
             item = self._next()
             if item is None:
                 return
@@ -257,12 +261,16 @@ class Scheduler:
         self._busy.discard(key)
         self._committing.discard(key)
         if not task.cancelled():
-            self._error = self._error or task.exception()
+            error = task.exception()
+            self._error = self._error or error
         self._changed.set()
 
-    async def _change(self, until: float | None) -> None:
-        """Waits until an item has ended, a time of the monotonic clock has come, or calls may be free."""
-        seconds = None if until is None else max(0.0, until - time.monotonic())
+    def _is_late(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
+
+    async def _change(self) -> None:
+        """Waits until an item has ended, the deadline has come, or calls may be free."""
+        seconds = None if self._until is None else max(0.0, self._until - time.monotonic())
         if self._has_free_calls is not None:
             seconds = _LOOK_SECONDS if seconds is None else min(seconds, _LOOK_SECONDS)
         with contextlib.suppress(TimeoutError):

@@ -54,6 +54,7 @@ class Replayer:
         with self._lock:
             answer = self._asked(line)
             if answer is None:  # it died between two tasks, or of this one: a new one tells
+                self._end()
                 answer = self._asked(line)
             if answer is None:
                 raise ReplayError(f"the replaying process failed: {self._end()}")

@@ -1,5 +1,7 @@
 """Items that take much longer than others of their stage are told, while they work and afterwards."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -80,11 +82,15 @@ def test_the_status_says_it_in_a_line_a_stage(store: Store) -> None:
     assert [item["id"] for item in times[STAGE]["in_flight"]] == ["slow"]
 
 
-def test_what_a_killed_process_left_is_told_until_the_next_one_works(store: Store) -> None:
+def test_what_a_killed_process_left_is_not_in_flight(store: Store) -> None:
     Begun(store).started(Item(STAGE, "left"))
     store.close()
     reader = StoreReader(store.folder)
     assert [id for id, _ in reader.begun(STAGE)] == ["left"]
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    (store.folder / "run.lock").write_text(str(ended.pid))
+    assert reader.begun(STAGE) == []
     with Store(store.folder) as again, Begun(again):
         assert reader.begun(STAGE) == []
     reader.close()

@@ -105,7 +105,7 @@ def _end(end: CompileEnd, *, as_json: bool) -> NoReturn:
     say(end.line)
     if as_json:
         print_json(end.to_json())
-    raise typer.Exit(INTERRUPTED if end.reason == "interrupted" else 0)
+    raise typer.Exit(0 if end.is_cap else INTERRUPTED)
 
 
 def _check_file(path: Path) -> None:

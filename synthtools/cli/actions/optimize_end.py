@@ -32,6 +32,11 @@ class CompileEnd(NamedTuple):
     was answered."""
 
     @property
+    def is_cap(self) -> bool:
+        """Whether a bound of the command ended it, as it was asked to."""
+        return self.reason in _BOUNDS
+
+    @property
     def go_on(self) -> str:
         """What to do."""
         bound = _BOUNDS.get(self.reason)
