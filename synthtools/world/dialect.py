@@ -7,6 +7,7 @@ write instead: the reader is the model that wrote the code.
 
 import ast
 from collections.abc import Iterator
+from threading import Lock
 
 MAX_SOURCE = 20_000
 """Longest source of a behaviour, in characters."""
@@ -60,7 +61,7 @@ def problems(source: str) -> list[str]:
     if len(source) > MAX_SOURCE:
         return [f"line 1: the source has {len(source)} characters; at most {MAX_SOURCE} are allowed"]
     try:
-        tree = ast.parse(source)
+        tree = _parse(source)
     except SyntaxError as error:
         return [f"line {error.lineno or 1}: not Python: {error.msg}"]
     except (ValueError, RecursionError, MemoryError) as error:
@@ -74,7 +75,20 @@ def problems(source: str) -> list[str]:
 
 def defines(source: str, name: str) -> bool:
     """Whether a source that may run defines a function of that name at its top level."""
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.parse(source).body)
+    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in _parse(source).body)
+
+
+_parsing = Lock()
+
+
+def _parse(source: str) -> ast.Module:
+    """The tree of a source, built for one thread at a time.
+
+    CPython before 3.11.8 and 3.12.2 counts how deep it is in one place for all threads, and ends one of two that build
+    trees at once with a SystemError (python/cpython issue 106905).
+    """
+    with _parsing:
+        return ast.parse(source)
 
 
 _Found = tuple[int, str]
@@ -199,7 +213,7 @@ def collections_named(source: str) -> dict[str, set[str]]:
     Found where it is written as `state["name"]`, `state.get("name")` or `"name" in state`.
     """
     found: dict[str, set[str]] = {}
-    for function in ast.parse(source).body:
+    for function in _parse(source).body:
         if not isinstance(function, ast.FunctionDef):
             continue
         for node in ast.walk(function):
@@ -226,7 +240,7 @@ def numbers_in(source: str) -> list[int]:
     """The whole numbers that a source that may run compares or computes with, apart from status codes, -1, 0 and 1."""
     found = {
         node.value
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(_parse(source))
         if isinstance(node, ast.Constant) and type(node.value) is int and node.value not in (0, 1)
     }
     return sorted(number for number in found if not 400 <= number < 600)
