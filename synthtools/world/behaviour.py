@@ -93,7 +93,7 @@ class Behaviour:
     def has_apply(self) -> bool:
         """Whether the source defines `apply`; without it, it only decides errors."""
         self._check_source()
-        return dialect.defines(self.source, "apply")
+        return _has_apply(self.source)
 
     def run(
         self,
@@ -170,6 +170,11 @@ class Behaviour:
 def _problems(source: str) -> tuple[str, ...]:
     """Every world makes behaviours anew of the same few sources; looking at one takes as long as five calls of it."""
     return tuple(dialect.problems(source))
+
+
+@lru_cache(maxsize=1024)
+def _has_apply(source: str) -> bool:
+    return dialect.defines(source, "apply")
 
 
 def _outcome(text: str, before: State, part: State) -> Outcome:
