@@ -16,11 +16,12 @@ away two places, then four, as its own waits get longer: room is made until it i
 Slowness is no refusal: answers differ in length, machines are busy with other things, and a server that batches is
 slower and still gets more done. So where clearly more got done at a lower load (at half the load, say, in less than
 half the time an answer), the limit is lowered on trial only: unless as much gets done under it, it is taken back, and
-the next trial comes later.
+the next trial comes later. What gets done is counted in answers and in tokens, and both have to say so: the stages of a
+run follow each other, short answers alone make a token slower, and long ones an answer.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _FEWEST_ANSWERS = 32
 """Answers at a load before its speed is judged."""
@@ -65,14 +66,18 @@ class _Speed:
         self.seconds += weight * (seconds - self.seconds)
         self.a_token += weight * (seconds / (tokens + _TOKENS_OF_NOTHING) - self.a_token)
 
+    def exceeds(self, other: "_Speed", times: float) -> bool:
+        """Whether an answer and a token both take more than so many times as long as they do there."""
+        return self.seconds > times * other.seconds and self.a_token > times * other.a_token
+
 
 @dataclass(slots=True)
 class _Trial:
     """A lower limit that has to prove itself."""
 
     limit: float
-    done: float
-    """What got done without it, in tokens a second and up to a constant."""
+    limit_before: int
+    speed_before: _Speed
     since: float
     """When answers begin to count."""
     speed: _Speed = field(default_factory=_Speed)
@@ -124,7 +129,7 @@ class AdaptiveLimit:
         self._calm += 1
         if self._calm >= self._patience * self.value > self._patience and self._lower_did_more(step, here):
             since = now + _SETTLED * here.seconds
-            self._trial = _Trial(max(1.0, self.value * _TRIAL_KEEPS), self.value / here.a_token, since)
+            self._trial = _Trial(max(1.0, self.value * _TRIAL_KEEPS), self.value, replace(here), since)
         else:
             self._useful = min(float(self.ceiling), self._useful + _REGROWTH)
 
@@ -133,7 +138,7 @@ class AdaptiveLimit:
         if not here.known:
             return False
         return any(
-            speed.known and here.a_token > _CLEARLY_MORE * speed.a_token * 2.0 ** ((step - lower) / _STEPS)
+            speed.known and here.exceeds(speed, _CLEARLY_MORE * 2.0 ** ((step - lower) / _STEPS))
             for lower, speed in self._speeds.items()
             if lower < step
         )
@@ -145,7 +150,7 @@ class AdaptiveLimit:
         if not trial.speed.known:
             return
         self._trial, self._calm = None, 0
-        if min(self._room, trial.limit) / trial.speed.a_token >= _AS_MUCH * trial.done:
+        if trial.speed_before.exceeds(trial.speed, _AS_MUCH * trial.limit_before / min(self._room, trial.limit)):
             self._patience, self._useful = _FIRST_PATIENCE, trial.limit
         else:
             self._patience *= 2

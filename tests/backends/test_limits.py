@@ -187,3 +187,13 @@ def test_long_answers_are_not_slow_ones() -> None:
         for _ in range(100):
             limit.answered(load, tokens, started=10.0, now=10.0 + (tokens + 20) / 40)
     assert limit.value == 64
+
+
+def test_short_answers_are_not_slow_ones() -> None:
+    """A stage of short answers follows one of long ones on a server that takes as long for both."""
+    limit, limits = AdaptiveLimit(64), list[int]()
+    for load, tokens in ((20, 380), (64, 20), (64, 380), (64, 20)):
+        for _ in range(1000):
+            limit.answered(load, tokens, started=10.0, now=11.0)
+            limits.append(limit.value)
+    assert set(limits) == {64}
