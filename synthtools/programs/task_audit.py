@@ -1,6 +1,5 @@
 """Stage 4: solved turns -> one task with a natural request, a shuffled set of tools, and a certificate."""
 
-import asyncio
 from collections.abc import Sequence
 from random import Random
 
@@ -23,6 +22,7 @@ from synthtools.world.grounding import ground, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
 from synthtools.world.patch import pointer_steps
 from synthtools.world.state import slice_hash
+from synthtools.world.threads import in_thread
 from synthtools.world.transitions import Transitions, transition_key
 from synthtools.world.world import World
 
@@ -53,7 +53,7 @@ class TaskAudit(Blocking):
         Raises:
             Dropped: a check failed; the message names it.
         """
-        replayed = await asyncio.to_thread(self._replay, env, turns)
+        replayed = await in_thread(self._replay, env, turns)
         summary = await self._request(env, turns)
         task = self._task(env, turns, summary)
         expected = tuple(turn.wanted for turn in turns.turns if turn.wanted is not None)
@@ -63,7 +63,7 @@ class TaskAudit(Blocking):
         if not coded:
             task = task.model_copy(update={"gold": self._gold(env, turns)})
         second = await self._second_solution(env, task)
-        certificate = await asyncio.to_thread(
+        certificate = await in_thread(
             certify,
             task,
             expected_answer=expected,

@@ -1,6 +1,5 @@
 """A tool and an environment -> the tool's behaviour as certified code, with which a second, independent one agrees."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -11,10 +10,12 @@ from synthtools.modules.role import Blocking
 from synthtools.types.environment import EnvSpec, ToolCode
 from synthtools.types.profile import STANDARD, Profile
 from synthtools.types.tool import Tool
-from synthtools.world.agreement import Disagreement, Runs, Which, disagreements
+from synthtools.world.agreement import Disagreement, Which, disagreements
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.certification import Certification
+from synthtools.world.certifiers import CERTIFIERS, Oracle
 from synthtools.world.example import Example
+from synthtools.world.threads import in_thread
 
 _SECOND = 500
 """Number of the second writer's first attempt: its seeds are none of the first one's."""
@@ -61,7 +62,7 @@ class ToolBehaviour(Blocking):
         self.judge = DisagreementJudge()
 
     async def aforward(
-        self, *, tool: Tool, env: EnvSpec, examples: Sequence[Example] = (), oracle: Runs | None = None
+        self, *, tool: Tool, env: EnvSpec, examples: Sequence[Example] = (), oracle: Oracle | None = None
     ) -> WrittenBehaviour:
         """Writes and certifies a tool's behaviour.
 
@@ -87,7 +88,7 @@ class ToolBehaviour(Blocking):
             for draft in (first, second):
                 if not draft.certified:
                     return _guard_alone(first, draft.failure)
-            cases = await asyncio.to_thread(self._cases, tool, env, first, second)
+            cases = await in_thread(self._cases, tool, env, first, second)
             if not cases:
                 return _written(first, "second behaviour")
             for case in cases:
@@ -123,7 +124,7 @@ class ToolBehaviour(Blocking):
         env: EnvSpec,
         examples: Sequence[Example],
         *,
-        oracle: Runs | None = None,
+        oracle: Oracle | None = None,
         last: str = "",
         first_attempt: int = 0,
     ) -> _Draft:
@@ -149,18 +150,10 @@ class ToolBehaviour(Blocking):
         return draft
 
     async def _checked(
-        self, source: str, tool: Tool, env: EnvSpec, examples: Sequence[Example], oracle: Runs | None
+        self, source: str, tool: Tool, env: EnvSpec, examples: Sequence[Example], oracle: Oracle | None
     ) -> _Draft:
-        certification = await asyncio.to_thread(
-            Behaviour(source).certify,
-            tool,
-            env.initial_state,
-            examples,
-            collections=env.collections,
-            now=env.now,
-            draws=self.profile.certification_draws,
-            second=oracle,
-        )
+        draws = self.profile.certification_draws
+        certification = await in_thread(CERTIFIERS.certify, source, tool, env, examples, draws=draws, oracle=oracle)
         return _Draft(source, certification, str(certification.failures[0]) if certification.failures else "")
 
 

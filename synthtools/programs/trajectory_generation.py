@@ -1,7 +1,5 @@
 """Stage 5: an agent rolls a task out against its world, and the rollout is verified."""
 
-import asyncio
-
 from synthtools.backends.ledger import usage_meter
 from synthtools.errors import AnswerRefused, ParseError
 from synthtools.modules.judges import SolutionJudge, TrajectoryJudge
@@ -14,6 +12,7 @@ from synthtools.types.task import Task
 from synthtools.types.trajectory import Step, StopReason, Trajectory
 from synthtools.types.verdict import Verdict
 from synthtools.world.policy import check_policy
+from synthtools.world.threads import in_thread
 from synthtools.world.transitions import MemoryTransitions, Transitions
 from synthtools.world.verify import is_read_by_judge, verify
 from synthtools.world.world import World
@@ -100,7 +99,7 @@ class TrajectoryGeneration(Blocking):
         def verified() -> Verdict:
             return verify(task, rollout, transitions=transitions)
 
-        verdict = await asyncio.to_thread(verified)
+        verdict = await in_thread(verified)
         try:
             if verdict.undecided:
                 word = await self.solution_judge.acall(
@@ -110,11 +109,11 @@ class TrajectoryGeneration(Blocking):
                     differences=verdict.undecided,
                 )
                 rollout = rollout.model_copy(update={"solution": word})
-                verdict = await asyncio.to_thread(verified)
+                verdict = await in_thread(verified)
             if verdict.cause == "judge" and is_read_by_judge(task):
                 reading = await self.judge.acall(request=task.summary, expected=task.gt_tool_calls, trajectory=rollout)
                 rollout = rollout.model_copy(update={"judgement": reading})
-                verdict = await asyncio.to_thread(verified)
+                verdict = await in_thread(verified)
         except (AnswerRefused, ParseError) as error:
             explanation = f"{verdict.explanation}\nthe judge gave no answer: {error}"
             verdict = verdict.model_copy(update={"explanation": explanation})

@@ -19,7 +19,7 @@ class DesignedBehaviour:
     """
 
     def __init__(self, design: ToolDesign) -> None:
-        self._design = design
+        self.design = design
 
     def run(
         self,
@@ -32,7 +32,7 @@ class DesignedBehaviour:
         guard_only: bool = False,
     ) -> Outcome:
         """The outcome of one call on the slice of the state that the tool declares; see `Behaviour.run`."""
-        right = outcome(self._design, collections, state, arguments)
+        right = outcome(self.design, collections, state, arguments)
         part = slice_of(state, (*tool.reads, *tool.writes))
         if right.status_code != 200:
             message = next((error.message for error in tool.errors if error.status_code == right.status_code), "")

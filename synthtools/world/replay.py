@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 import orjson
@@ -18,6 +17,7 @@ from synthtools.errors import ReplayError, SynthToolsError, WorldError
 from synthtools.types import Task
 from synthtools.types.canonical import content_hash
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.beside import package_environment
 from synthtools.world.transitions import MemoryTransitions, Transitions
 from synthtools.world.world import Engine, World
 
@@ -126,12 +126,7 @@ def fingerprints_elsewhere(tasks: Sequence[Task]) -> list[str]:
 
 def replaying_environment() -> dict[str, str]:
     """The environment of a process that replays: this one's, with another hash seed."""
-    environment = dict(os.environ)
-    environment["PYTHONHASHSEED"] = "1" if environment.get("PYTHONHASHSEED") != "1" else "2"
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
-    )
-    return environment
+    return {**package_environment(), "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"}
 
 
 def _main(apart: bool) -> None:

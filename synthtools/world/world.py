@@ -32,6 +32,7 @@ from synthtools.world.gate import Gate
 from synthtools.world.patch import Patch, apply_patch, pointer_steps
 from synthtools.world.simulator import Simulation, Simulator
 from synthtools.world.state import StateSchema, compile_changes, copy_state, in_order, slice_hash, slice_of
+from synthtools.world.threads import in_thread
 from synthtools.world.transitions import Transitions, one_at_a_time, transition_key
 from synthtools.world.validators import first_problem
 
@@ -205,7 +206,7 @@ class World:
         """
         call = ToolCall.parse(call) if isinstance(call, str) else call
         async with self._lock:
-            step = await asyncio.to_thread(self._begin, call)
+            step = await in_thread(self._begin, call)
             if isinstance(step, _Step):
                 step = await self._asimulate(step)
             return self._finish(call, step)

@@ -14,23 +14,23 @@ from tests.world.test_certificate import ASK, BOOK, call, task
 def replayer() -> object:
     made = Replayer()
     yield made
-    made.close()
+    made.beside.close()
 
 
 def test_tasks_are_replayed_elsewhere_as_they_come_by_one_process(replayer: Replayer) -> None:
     assert replayer.fingerprint(BOOK) == fingerprint(BOOK)
-    first = replayer._process
+    first = replayer.beside.pid
     assert replayer.fingerprint(task("x", call("Nope"))).startswith("error: ")
     assert replayer.fingerprint(ASK) == fingerprint(ASK)
-    assert replayer._process is first
+    assert replayer.beside.pid == first is not None
 
 
 def test_a_process_that_was_killed_is_replaced(replayer: Replayer) -> None:
     replayer.fingerprint(BOOK)
-    process = replayer._process
-    assert process is not None
-    os.kill(process.running.pid, signal.SIGKILL)
-    process.running.wait()
+    pid = replayer.beside.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert replayer.fingerprint(BOOK) == fingerprint(BOOK)
 
 
@@ -60,4 +60,4 @@ def test_a_task_that_takes_too_long_ends_the_process() -> None:
     replayer = Replayer(seconds=0.0)
     with pytest.raises(ReplayError, match="failed"):
         replayer.fingerprint(BOOK)
-    replayer.close()
+    replayer.beside.close()
