@@ -63,8 +63,9 @@ def option_probabilities(
 ) -> dict[str, dict[str, float]]:
     """The probability of each option of each decision of an answer: field -> label -> share; shares add up to 1.
 
-    An option that none of the alternatives begins has 0. Where alternatives begin several options that the answer did
-    not go on to, these share them evenly.
+    An option that none of the alternatives begins has 0. But where the answer's own token alone begins one, and is the
+    least likely of all (a decoder was bound to it), those left out may be as likely, and all that were possible share
+    evenly. Where alternatives begin several options that the answer did not go on to, these share them evenly.
 
     Args:
         tokens: Of the answer, with their alternatives.
@@ -99,10 +100,13 @@ def kept_logprobs(entries: Json, answer: str, schema: Mapping[str, Json] | None)
     texts = [str(token["token"]) for token in tokens]
     options = _options(schema or {})
     spans = _spans(texts, answer, options)
-    written = [spans[field] for field in options if field in spans]
+    whole = "".join(texts)
+    written = [
+        (spans[field].start, _reach(whole, spans[field], own)) for field, own in options.items() if field in spans
+    ]
     at = 0
     for token, text in zip(tokens, texts, strict=True):
-        if schema is not None and not any(at < span.end and at + len(text) > span.start for span in written):
+        if schema is not None and not any(at < reach and at + len(text) > start for start, reach in written):
             token.pop("top_logprobs")
         at += len(text)
     return cast("list[Json]", tokens)
@@ -167,16 +171,23 @@ def _spans(texts: Sequence[str], answer: str, options: _Options) -> dict[str, _S
     return {}
 
 
+def _reach(text: str, span: _Span, options: Mapping[str, str]) -> int:
+    """Before which character the tokens begin that decide: what comes after a 1 decides that it is no 10."""
+    value = text[span.start : span.end]
+    return span.end + any(option.startswith(value) and option != value for option in options.values())
+
+
 def _shares(tokens: Sequence[Token], texts: Sequence[str], span: _Span, options: Mapping[str, str]) -> dict[str, float]:
     shares = dict.fromkeys(options, 0.0)
     live: set[str] = set(options)
     weight, at = 1.0, 0
     text = "".join(texts)
+    reach = _reach(text, span, options)
     for token, own in zip(tokens, texts, strict=True):
         begin, at = at, at + len(own)
         if at <= span.start:
             continue
-        if begin >= span.end:
+        if begin >= reach:
             break
         lead, done = text[begin : max(begin, span.start)], text[span.start : max(begin, span.start)]
         if not token.top:
@@ -184,23 +195,33 @@ def _shares(tokens: Sequence[Token], texts: Sequence[str], span: _Span, options:
         masses = {one.token: math.exp(min(one.logprob, 0.0)) for one in token.top}
         masses.setdefault(own, math.exp(min(token.logprob, 0.0)))
         begun = {one: _begun(one, lead, done, live, options) for one in masses}
-        telling: dict[str, set[str]] = {one: labels for one, labels in begun.items() if labels and labels != live}
-        if own not in telling:
-            continue  # every option goes on like this
-        whole = math.fsum(masses[one] for one in telling)
-        live = telling.pop(own)
-        for one, labels in telling.items():
+        going = begun[own]
+        if not going:
+            continue
+        parts = [(labels, masses[one]) for one, labels in begun.items() if labels and labels not in (live, going)]
+        on = math.fsum(masses[one] for one, labels in begun.items() if labels == going)
+        if not parts and going != live and _is_least(own, masses):
+            parts, on = [({label}, 1.0) for label in live - going], float(len(going))
+        whole = on + math.fsum(mass for _, mass in parts)
+        for labels, mass in parts:
             for label in labels:
-                shares[label] += weight * (masses[one] / whole if whole else 0.0) / len(labels)
-        weight *= masses[own] / whole if whole else 1.0
+                shares[label] += weight * (mass / whole if whole else 0.0) / len(labels)
+        weight *= on / whole if whole else 1.0
+        live = going
         if len(live) == 1:
             shares[live.pop()] += weight
             return shares
     written = [label for label in live if options[label] == text[span.start : span.end]]
     if not written:
         raise ParseError("the tokens of the answer do not spell one of the options")
-    shares[written[0]] += weight  # a number that others begin with
+    shares[written[0]] += weight  # a number that others begin with, and the answer's last character
     return shares
+
+
+def _is_least(own: str, masses: Mapping[str, float]) -> bool:
+    """Whether a token is the least likely of several, so that those left out may be as likely as it."""
+    others = [mass for one, mass in masses.items() if one != own]
+    return bool(others) and masses[own] < min(others)
 
 
 def _begun(token: str, lead: str, done: str, live: set[str], options: Mapping[str, str]) -> set[str]:
@@ -222,7 +243,7 @@ def _begun(token: str, lead: str, done: str, live: set[str], options: Mapping[st
 
 def _ends(text: str, option: str) -> bool:
     """Whether a text is an option and what comes after it, which is no more of a word or number."""
-    return text.startswith(option) and not text[len(option)].isalnum()
+    return text.startswith(option) and not (text[len(option)].isalnum() or text[len(option)] == ".")
 
 
 def _token(entry: Json) -> JsonObject | None:

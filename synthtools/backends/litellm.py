@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from synthtools.backends.failures import check_addresses, no_address, retry_after, told
+from synthtools.backends.first_call import make_first_call
 from synthtools.backends.retries import Transient
 from synthtools.backends.spec import ModelSpec
 from synthtools.backends.tools import TOOL_KEYS
@@ -73,8 +74,8 @@ class LiteLLMClient:
         self.logprobs = all(has_logprobs(name) for name in reached or (spec.name,))
 
     def prepare(self) -> None:
-        """Imports LiteLLM now, which takes seconds, instead of at the first call."""
-        self._litellm = load_litellm()
+        """Imports LiteLLM now, which takes seconds, and what it imports itself at its first call."""
+        self._litellm = self._ready()
 
     def attempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, blocking the thread."""
@@ -87,12 +88,17 @@ class LiteLLMClient:
     async def aattempt(self, body: JsonObject, base: str) -> JsonObject:
         """The completion of a body, on the running event loop."""
         if self._litellm is None:
-            self._litellm = await asyncio.to_thread(load_litellm)
+            self._litellm = await asyncio.to_thread(self._ready)
         arguments = self._arguments(body, base)
         try:
             return completion_of(await self._litellm.acompletion(**arguments))
         except Exception as error:
             raise self._typed(error, base) from error
+
+    def _ready(self) -> Any:
+        litellm = load_litellm()
+        make_first_call(litellm, self._spec.prefix)
+        return litellm
 
     def _arguments(self, body: JsonObject, base: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {

@@ -264,7 +264,7 @@ def _factory(spec: ModelSpec) -> Factory:
     from synthtools.backends.litellm import load_litellm
 
     if spec.prefix in {str(getattr(provider, "value", provider)) for provider in load_litellm().provider_list}:
-        return _factories.setdefault(spec.prefix, _litellm)
+        return _litellm
     installed = {entry.name for entry in entry_points(group=ENTRY_POINTS)}
     prefixes = ", ".join(f"{prefix}/" for prefix in sorted({*_factories, *installed}))
     raise ConfigError(f"{spec.name}: no backend {spec.prefix}/; there are {prefixes} and every provider of LiteLLM")

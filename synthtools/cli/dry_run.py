@@ -13,7 +13,7 @@ from synthtools.reports.text import short_number, shown
 from synthtools.runs.acceptance import check_settings
 from synthtools.runs.budget import known_price
 from synthtools.runs.forecast import Plan, plan
-from synthtools.runs.models import ProgramFiles, program_hashes
+from synthtools.runs.models import ProgramFiles, check_programs, program_hashes
 from synthtools.runs.prompt_growth import Growth, prompt_growth
 from synthtools.runs.reader import STORE_NAME, StoreReader
 from synthtools.runs.stages import Stage
@@ -30,7 +30,8 @@ def dry_run(
 ) -> None:
     """Says how many items of each stage are planned, can come of them and are likely to, and what those use.
 
-    Raises: ConfigError where the command itself would be refused, as the run was made with other settings.
+    Raises: ConfigError where the command itself would be refused, as the run was made with other settings or a program
+        is calibrated for what the model does not give.
     """
     if (folder / STORE_NAME).is_file():
         with StoreReader(folder) as reader:
@@ -42,6 +43,7 @@ def dry_run(
     else:
         growths = prompt_growth(None, files, settings.profile)
         plans = plan(None, stages, settings.profile, options.limit, len(fields), _tokens(growths))
+    check_programs(settings, files)
     if options.json:
         rows = {
             name: {"exist": exist, "planned": planned, **new.to_json()} for name, (exist, planned, new) in plans.items()

@@ -13,12 +13,11 @@ from typing import Annotated, Any, Literal, cast
 
 import dspy
 import orjson
-from dspy.adapters.decision_state import DecisionState
 from pydantic import Field
 
-from synthtools.errors import DataError
+from synthtools.errors import ConfigError, DataError
 from synthtools.files import replacing
-from synthtools.modules.decider import Decider
+from synthtools.modules.decider import Decider, decision_settings
 from synthtools.types.record import Json, JsonObject, Record
 from synthtools.types.schema_from import SchemaFrom
 
@@ -54,9 +53,9 @@ class CompiledPredictor(Record):
         if self.decisions and not isinstance(predictor, Decider):
             return "it decided on probabilities"
         try:
-            DecisionState(predictor.signature, self.decisions)
-        except (ValueError, TypeError) as error:
-            return str(error).splitlines()[0]
+            decision_settings(predictor.signature, self.decisions)
+        except ConfigError as error:
+            return str(error)
         return None
 
     def give_to(self, predictor: Any) -> None:

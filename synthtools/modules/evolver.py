@@ -62,18 +62,21 @@ class _TurnWriter(Role):
 
     max_tokens = 220
 
-    async def write(
+    async def aforward(
         self,
         *,
         scenario: str,
         tool: Tool,
         candidates: Sequence[Candidate],
         problems: Callable[[str, Candidate], list[str]],
-        feedback: str,
-        first_attempt: int,
+        feedback: str = "",
+        first_attempt: int = 0,
         **conversation: Json,
     ) -> MiniTask:
-        """Asks for a turn. Raises: AnswerRefused where no request passed `problems`."""
+        """Asks for a turn; the arguments are those of `TaskEvolver`, and the first turn has no conversation.
+
+        Raises: AnswerRefused where no request passed `problems`.
+        """
 
         def build(answer: dspy.Prediction) -> MiniTask:
             chosen = candidates[cast(int, answer.action)]
@@ -144,7 +147,7 @@ class TaskEvolver(Blocking):
         """
         writer = self.next if conversation else self.first
         past: dict[str, Json] = {"conversation": list(conversation)} if conversation else {}
-        return await writer.write(
+        return await writer.acall(
             scenario=scenario,
             tool=tool,
             candidates=candidates,

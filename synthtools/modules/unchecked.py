@@ -25,7 +25,7 @@ class FirstTurn(Blocking):
         self, *, scenario: str, tool: Tool, candidates: Sequence[Candidate], conversation: Sequence[str], feedback: str
     ) -> MiniTask:
         """Writes a turn; `conversation` is empty."""
-        return await self.first.write(
+        return await self.first.acall(
             scenario=scenario,
             tool=tool,
             candidates=candidates,
@@ -46,7 +46,7 @@ class NextTurn(Blocking):
         self, *, scenario: str, tool: Tool, candidates: Sequence[Candidate], conversation: Sequence[str], feedback: str
     ) -> MiniTask:
         """Writes a turn."""
-        return await self.next.write(
+        return await self.next.acall(
             scenario=scenario,
             tool=tool,
             candidates=candidates,

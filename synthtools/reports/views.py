@@ -41,8 +41,9 @@ def view(record: Any) -> RenderableType:
 def environment_view(env: EnvSpec) -> RenderableType:
     """An environment: scenario, tools, state, and what was lost."""
     scenario = env.scenario
+    generated = f" ({env.difficulty})" if env.collections else ""
     parts: list[RenderableType] = [
-        shown(f"{env.id}: {scenario.title}", "bold"),
+        shown(f"{env.id}: {scenario.title}{generated}", "bold"),
         shown(f"{scenario.field} > {scenario.subfield}. {scenario.description}"),
         _tools(env.tools, {name: _served(code.certified, code.guard_certified) for name, code in env.code.items()}),
         _state("Initial state", env.initial_state),

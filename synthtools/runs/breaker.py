@@ -21,9 +21,13 @@ class Breaker:
         return tuple(self._items)
 
     @property
-    def never_answered(self) -> bool:
-        """Whether all there was are failures of the provider."""
-        return bool(self._items) and not self._answered
+    def gave_out(self) -> bool:
+        """Whether the provider is what a run ended with, however short the row.
+
+        It never answered, or nothing answers for it any more and no item ended otherwise since. A request that it
+        refused as the last one is a failure of that item.
+        """
+        return bool(self._items) and (not self._answered or isinstance(self._error, ModelUnreachable))
 
     @property
     def error(self) -> ProviderError | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from synthtools.config import ModelSettings, RoleModel, RoleModels, Settings
 from synthtools.errors import ConfigError
-from synthtools.runs.stages import Program, Stage
+from synthtools.runs.stages import STAGES, Program, Stage
 from synthtools.signatures.families import family_of
 from synthtools.types.profile import Profile
 from synthtools.world.transitions import Transitions
@@ -157,6 +157,23 @@ def load_program(program: Any, path: Path) -> None:
         program.load(str(path))
     except (OSError, ValueError) as error:
         raise ConfigError(f"--program {path}: no saved state of {type(program).__name__}: {error}") from error
+
+
+def check_programs(settings: Settings, files: ProgramFiles) -> None:
+    """Whether saved programs, where they decide on probabilities, are for models that give them; calls none.
+
+    Models are set up only for programs that do: what is forecast here may be meant for another machine.
+
+    Raises: ConfigError naming the model that does not; DataError, ConfigError for a file that is not for its stage.
+    """
+    from synthtools.modules.compiled import predictors_of
+
+    for name, paths in files.items():
+        saved: Any = STAGES[name].load_program(settings.profile)
+        for path in paths:
+            load_program(saved, path)
+        if any(predictor.fields for _, predictor, _ in predictors_of(saved)):
+            Models(settings, files).program(STAGES[name])
 
 
 def stages_with(path: Path, stages: Sequence[Stage], profile: Profile) -> list[Stage]:

@@ -211,7 +211,7 @@ class Scheduler:
         finally:
             self.abandon()
             await asyncio.gather(*self._running, return_exceptions=True)
-        if self._summary.ending == "finished" and self._breaker.never_answered:
+        if self._summary.ending == "finished" and self._breaker.gave_out:
             self._summary.ending, self._summary.error = "provider", self._breaker.error
         if self._summary.ending == "provider":
             self._store.reopen(self._breaker.items)

@@ -84,6 +84,7 @@ class EnvSpec(Record):
     """`{field_slug}_spec_{NNN}`; safe as a file name."""
     scenario: Scenario
     difficulty: Difficulty = "easy"
+    """By the number of tools it was generated for: up to 10, up to 15, more. Says nothing of an imported one."""
     collections: tuple[Collection, ...] = ()
     """Empty: a state of unknown schema (imported), whose tools are answered by an LLM."""
     initial_state: State = {}

@@ -113,17 +113,103 @@ def test_a_value_may_share_its_token_with_what_is_around_it(before: str, own: st
     assert found(*cuts, *([sure(after)] if after else []))["sure"] == pytest.approx({"true": 0.75, "false": 0.25})
 
 
-def test_a_number_is_not_the_longer_one_that_begins_alike() -> None:
-    shares = found(sure('{"stars":'), ("1", {"1": 0.6, "12": 0.2, "2": 0.2}), ("}", {"}": 0.75, "2": 0.25}))
-    assert shares["stars"] == pytest.approx({"1": 0.6, "12": 0.2, "2": 0.2})
+@pytest.mark.parametrize(
+    ("cuts", "shares"),
+    [
+        # Digit by digit: what comes after the 1 decides that it is no 10, whichever the answer is.
+        ((("1", {"1": 0.8, "2": 0.2}), ("}", {"}": 0.75, "0": 0.25})), {"1": 0.6, "10": 0.2, "2": 0.2}),
+        ((("1", {"1": 0.8, "2": 0.2}), ("0", {"}": 0.75, "0": 0.25}), sure("}")), {"1": 0.6, "10": 0.2, "2": 0.2}),
+        ((("1", {"1": 0.8, "2": 0.2}), ("\n", {"\n": 0.6, "0": 0.4}), sure("}")), {"1": 0.48, "10": 0.32, "2": 0.2}),
+        # In one token too, and both ways at once.
+        ((("10", {"1": 0.6, "10": 0.3, "2": 0.1}), sure("}")), {"1": 0.3, "10": 0.6, "2": 0.1}),
+        ((("1", {"1": 0.6, "10": 0.3, "2": 0.1}), ("}", {"}": 0.5, "0": 0.5})), {"1": 0.3, "10": 0.6, "2": 0.1}),
+        ((("1}", {"1}": 0.6, "10": 0.3, "2": 0.1}),), {"1": 0.6, "10": 0.3, "2": 0.1}),
+    ],
+)
+def test_a_number_is_not_the_longer_one_that_begins_alike(cuts: tuple[Cut, ...], shares: dict[str, float]) -> None:
+    assert found(sure('{"stars":'), *cuts, stars={"enum": [1, 10, 2]})["stars"] == pytest.approx(shares)
 
 
-def test_an_option_that_the_server_forced_against_the_model_is_all_there_is() -> None:
-    (only,) = wire(("true", {"yes": 1.0}))
-    tokens = [*wire(sure('{"sure":')), {**only, "logprob": -9999.0}, *wire(sure("}"))]
-    assert option_probabilities(tokens_of(tokens), '{"sure":true}', {"properties": {"sure": {"type": "boolean"}}}) == {
-        "sure": {"true": 1.0, "false": 0.0}
-    }
+def test_a_point_goes_on_with_a_number() -> None:
+    cuts = (sure("1"), ("}", {"}": 0.7, ".": 0.3}))
+    assert found(sure('{"stars":'), *cuts, stars={"enum": [1, 1.5]})["stars"] == pytest.approx({"1": 0.7, "1.5": 0.3})
+
+
+def test_what_comes_after_a_number_is_kept_where_it_decides() -> None:
+    cuts = [
+        sure('{"stars":'),
+        ("1", {"1": 0.8, "2": 0.2}),
+        (",", {",": 0.75, "0": 0.25}),
+        sure('"sure":'),
+        sure("true"),
+    ]
+    for stars, decide in (([1, 10, 2], ["1", ",", "true"]), ([1, 2], ["1", "true"])):
+        schema: dict[str, Any] = {"properties": {"stars": {"enum": stars}, "sure": {"type": "boolean"}}}
+        answer = '{"stars":1,"sure":true}'
+        kept: list[Any] = kept_logprobs(wire(*cuts, sure("}")), answer, schema)
+        assert [token["token"] for token in kept if "top_logprobs" in token] == decide
+        assert option_probabilities(tokens_of(kept), answer, schema)["stars"]["1"] == pytest.approx(
+            0.6 if 10 in stars else 0.8
+        )
+
+
+def test_a_beginning_of_all_options_decides_nothing_and_what_stands_beside_it_counts() -> None:
+    # The answer goes through 1, which begins every option; 12 at once is a choice as well, 1 and a space is not.
+    shares = found(
+        sure('{"stars":'),
+        ("1", {"1": 0.6, "12": 0.2, "x": 0.2}),
+        ("0", {"0": 0.9, "5": 0.1}),
+        sure("}"),
+        stars={"enum": [10, 12, 15]},
+    )
+    assert shares["stars"] == pytest.approx({"10": 0.675, "12": 0.25, "15": 0.075})
+
+
+def test_tokens_that_begin_the_same_options_are_one_choice() -> None:
+    shares = found(
+        sure('{"verdict":"'),
+        ("should", {"should": 0.4, "should_": 0.2, "correct": 0.4}),
+        ("_error", {"_error": 0.75, "_success": 0.25}),
+        sure('_got_success"}'),
+    )
+    assert shares["verdict"][WRONG] == pytest.approx(0.45)
+    assert shares["verdict"]["should_success_got_error"] == pytest.approx(0.15)
+
+
+def forced(token: str, logprob: float, top: dict[str, float], *before: Cut) -> list[dict[str, Any]]:
+    """Tokens of an answer, one of which is none of its own alternatives."""
+    (entry,) = wire((token, top))
+    return [*wire(*before), {**entry, "logprob": logprob}]
+
+
+@pytest.mark.parametrize("logprob", [-9999.0, -12.0])
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_where_no_option_is_among_the_alternatives_nothing_tells_them_apart(said: str, logprob: float) -> None:
+    tokens = [*forced(said, logprob, {"yes": 0.9, "no": 0.1}, sure('{"sure":')), *wire(sure("}"))]
+    shares = option_probabilities(
+        tokens_of(tokens), f'{{"sure":{said}}}', {"properties": {"sure": SCHEMA["properties"]["sure"]}}
+    )
+    assert shares == {"sure": {"true": 0.5, "false": 0.5}}
+
+
+def test_what_was_decided_before_a_token_that_is_no_alternative_stays() -> None:
+    before = (sure('{"verdict":"'), ("should", {"should": 0.75, "correct": 0.25}))
+    tokens = [*forced("_error", -20.0, {"n": 0.9, "!": 0.1}, *before), *wire(sure('_got_success"}'))]
+    answer = f'{{"verdict":"{WRONG}"}}'
+    shares = option_probabilities(
+        tokens_of(tokens), answer, {"properties": {"verdict": SCHEMA["properties"]["verdict"]}}
+    )
+    assert shares["verdict"] == pytest.approx(
+        {"correct": 0.25, WRONG: 0.375, "should_success_got_error": 0.375, "inappropriate_response": 0.0}
+    )
+
+
+def test_a_token_that_is_no_alternative_has_its_own_probability_where_an_option_is_one() -> None:
+    tokens = [*forced("true", math.log(0.01), {"false": 0.39, "yes": 0.6}, sure('{"sure":')), *wire(sure("}"))]
+    shares = option_probabilities(
+        tokens_of(tokens), '{"sure":true}', {"properties": {"sure": SCHEMA["properties"]["sure"]}}
+    )
+    assert shares["sure"] == pytest.approx({"true": 0.025, "false": 0.975})
 
 
 def test_reasoning_before_the_answer_is_passed_over() -> None:

@@ -27,6 +27,14 @@ def test_an_unknown_prefix_says_what_there_is():
         build_lm("nonsense/model")
 
 
+def test_a_provider_that_was_used_is_neither_listed_nor_taken(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+    build_lm("anthropic/model")
+    with pytest.raises(ConfigError, match="no backend nonsense/; there are direct/, embedded/"):
+        build_lm("nonsense/model")
+    register_backend("anthropic", _theirs)
+
+
 def test_a_setting_the_backend_does_not_have_is_refused():
     with pytest.raises(ConfigError, match=r"unknown setting n_ctxx; settings of embedded/: n_ctx, n_threads"):
         build_lm("embedded/qwen2.5-coder-1.5b", n_ctxx=1)

@@ -51,6 +51,21 @@ def test_it_refuses_what_the_run_refuses_and_makes_no_folder(tmp_path: Path) -> 
         assert not (tmp_path / "run").exists()
 
 
+def test_it_refuses_a_calibrated_program_on_a_model_without_probabilities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge: Any = ResponseJudge()
+    judge.predict.fields = {"verdict": {"weights": {"correct": 0.5}}}
+    compiled(judge).write(tmp_path / "judge.json")
+    command = ("run", "--run", tmp_path / "run", *WHERE, "--program", tmp_path / "judge.json")
+    assert invoke(*command, "--dry-run").exit_code == 0
+    monkeypatch.setattr("synthtools.backends.scripted.ScriptedTransport.logprobs", False)
+    dry = invoke(*command, "--dry-run")
+    assert dry.exit_code == 2 and not (tmp_path / "run").exists()
+    said = "ResponseJudge is calibrated on token probabilities (logprobs), which scripted/library does not give"
+    assert said in error_of(dry) == error_of(invoke(*command))
+
+
 def test_its_forecast_has_the_longer_prompts(tmp_path: Path, solver: Path) -> None:
     command = ("run", "--run", tmp_path / "run", *WHERE, "--limit", "2", "--dry-run")
     plain, longer = invoke(*command), invoke(*command, "--program", solver)

@@ -114,16 +114,19 @@ def test_a_server_that_asks_for_a_rest_gets_one(clean: Clean, tmp_path: Path) ->
     assert hashes(tmp_path / "run") == clean.hashes
 
 
-def test_a_server_that_dies_ends_the_run_and_another_one_finishes_it(clean: Clean, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("left", "failures"), [(0.5, 3), (0.03, 10)])
+def test_a_server_that_dies_ends_the_run_and_another_one_finishes_it(
+    left: float, failures: int, clean: Clean, tmp_path: Path
+) -> None:
     def dies(number: int) -> Fault | None:
-        if number == clean.requests // 2:
+        if number == int(clean.requests * (1 - left)):
             server.die()
             return Fault(hangs=True)
         return None
 
     with serve(script_named("library"), latency=0.005, faults=dies) as server:
         model = ("--model", "direct/library", "--api-base", server.url, "--concurrency", "4")
-        bounds = ("--set", "run.provider_failures=3")
+        bounds = ("--set", f"run.provider_failures={failures}")
         result = invoke("run", "--run", tmp_path / "run", *FIELD, *model, *bounds)
         asked = len(server.requests)
     assert result.exit_code == 3

@@ -91,5 +91,20 @@ async def test_another_adapter_and_an_output_in_the_way_are_told():
 async def test_settings_that_fit_no_output_are_refused():
     judge = decider()
     judge.fields = {"reason": {"threshold": 0.5}}
-    with model("scripted/unsure"), pytest.raises(ValueError, match="unsupported outputs"):
+    with model("scripted/unsure"), pytest.raises(ConfigError, match="unsupported outputs"):
+        await judge.acall(fruit="kiwi 0.4")
+
+
+async def test_an_output_without_a_setting_of_its_own_is_held_against_dspys():
+    judge = decider()
+    judge.fields = {"ripe": {}}
+    with model("scripted/unsure"):
+        assert [(await judge.acall(fruit=f"kiwi {share}")).ripe for share in (0.4, 0.5)] == [False, True]
+
+
+async def test_criteria_that_no_prompt_would_have_are_refused():
+    judge: Any = decider()
+    judge.set_criteria("ripe", {"true": "It gives way to the thumb."})
+    said = "ripe: criteria would not reach the model: write what is meant into the instructions"
+    with model("scripted/unsure"), pytest.raises(ConfigError, match=said):
         await judge.acall(fruit="kiwi 0.4")

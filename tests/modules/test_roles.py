@@ -10,12 +10,14 @@ import pytest
 from synthtools.backends import model
 from synthtools.errors import AnswerRefused, ParseError, ProviderError, TruncatedAnswer
 from synthtools.modules import drafts
+from synthtools.modules.evolver import FirstTurnWriter, NextTurnWriter
 from synthtools.modules.generator import distinct
 from synthtools.modules.judges import SolutionJudge, TrajectoryJudge, TurnJudge
 from synthtools.modules.role import PARSE_RETRIES, Role
 from synthtools.modules.solver import AgentSolver
 from synthtools.types import Response, Step, ToolCall
 from synthtools.types.schema_from import Hidden, SchemaFrom
+from synthtools.world.candidates import Candidate
 from tests.library import always, environment, playing
 
 
@@ -47,6 +49,25 @@ TWICE = {"names": ["Lending desk", "Lending desk"]}
 
 def seeds(script: Any, role: str) -> list[int]:
     return [body["seed"] for body in script.bodies[role]]
+
+
+@pytest.mark.parametrize(("writer", "past"), [(FirstTurnWriter, {}), (NextTurnWriter, {"conversation": ["a loan"]})])
+async def test_a_writer_of_turns_is_called_as_every_role(writer: Any, past: dict[str, Any]) -> None:
+    turn = {"action": 0, "request": "Lend me a book."}
+    script = playing("turns", {"FirstTurn": always(turn), "NextTurn": always(turn)})
+    tool = environment().env.tools[0]
+    done = Candidate(call=ToolCall(name=tool.name, arguments={}), response=Response(status_code=200), changed=True)
+    asked = {
+        "scenario": "A library.",
+        "tool": tool,
+        "candidates": [done],
+        "problems": lambda request, chosen: [],
+        **past,
+    }
+    with model("scripted/turns"):
+        for answer in (writer()(**asked), await writer().acall(**asked)):
+            assert (answer.request, answer.chosen) == ("Lend me a book.", done)
+    assert script.asked(writer.signature.__name__) == 2
 
 
 def test_a_role_is_called_from_plain_code_from_a_running_loop_and_awaited() -> None:

@@ -32,7 +32,19 @@ def test_an_answer_or_another_kind_begins_a_new_row() -> None:
 def test_an_address_where_nothing_ever_answered_trips_it_at_once() -> None:
     breaker = Breaker(10)
     assert breaker.failed(item(0), GONE)
-    assert breaker.never_answered
+    assert breaker.gave_out
+
+
+def test_a_row_too_short_to_trip_it_is_the_providers_only_where_nothing_answers() -> None:
+    breaker = Breaker(3)
+    breaker.answered()
+    assert not breaker.failed(item(0), BROKEN)
+    assert not breaker.gave_out
+    assert not breaker.failed(item(1), GONE)
+    assert breaker.gave_out
+    assert breaker.items == (item(1),)
+    breaker.answered()
+    assert not breaker.gave_out
 
 
 def test_what_was_on_its_way_when_it_tripped_belongs_to_the_row_too() -> None:

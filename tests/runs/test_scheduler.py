@@ -195,6 +195,38 @@ def test_provider_failures_that_come_alone_do_not_end_the_run(store: Store) -> N
     assert (summary.ending, summary.failed) == ("finished", 4)
 
 
+def test_a_provider_that_dies_under_the_last_items_ends_the_run_and_leaves_them_to_be_done(
+    store: Store,
+) -> None:
+    def dies(stage: str, item: str, what: str) -> SynthToolsError | None:
+        gone = stage == "trajectory-generation" and item.startswith("bikes_spec_004")
+        return ModelUnreachable("nothing answers at http://127.0.0.1:1") if gone else None
+
+    run(store, FakeModel(), ALL[:-1])
+    summary = run(store, FakeModel(dies), limits=Limits(concurrency=1, provider_failures=10))
+    assert (summary.ending, str(summary.error)) == ("provider", "nothing answers at http://127.0.0.1:1")
+    assert (summary.done, summary.failed) == (6, 0)
+    assert store.counts()["trajectory-generation"] == {"done": 6, "todo": 2}
+    assert run(store, FakeModel()).ending == "finished"
+    assert store.counts()["trajectory-generation"] == {"done": 8}
+
+
+@pytest.mark.parametrize(
+    ("error", "unlucky"),
+    [
+        (ModelUnreachable("nothing answers"), "bikes_spec_001_seq01#0"),
+        (ProviderError("400: refused"), "bikes_spec_004_seq01#0"),
+    ],
+)
+def test_one_unlucky_item_among_others_is_a_failure_of_its_own(
+    error: ProviderError, unlucky: str, store: Store
+) -> None:
+    run(store, FakeModel(), ALL[:-1])
+    summary = run(store, FakeModel(lambda stage, item, what: error if item == unlucky else None), limits=Limits())
+    assert (summary.ending, summary.done, summary.failed) == ("finished", 7, 1)
+    assert store.reasons("failed") == [("trajectory-generation", "provider", 1)]
+
+
 def test_a_budget_ends_the_run_and_what_was_in_flight_is_resumed_without_paying_twice(store: Store) -> None:
     model = FakeModel()
 
