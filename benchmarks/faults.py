@@ -32,7 +32,7 @@ from overhead import ANSWER, judging
 
 from synthtools.backends import model, scope
 from synthtools.backends.litellm import load_litellm
-from synthtools.backends.registry import replica_states
+from synthtools.backends.registry import servers_state
 from synthtools.backends.scripted import Script
 from synthtools.errors import ModelError
 
@@ -88,7 +88,7 @@ async def all_called(urls: list[str], client: str, slots: int, numbers: range, l
                         await judge(number)
                 except ModelError as error:
                     failed[type(error).__name__] += 1
-                limits.append(min(slots, sum(state.limit for state in replica_states(lm) if not state.resting)))
+                limits.append(servers.limit if (servers := servers_state(lm)) is not None else slots)
 
         started = time.perf_counter()
         await asyncio.gather(*(work() for _ in range(slots)))

@@ -15,7 +15,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from pydantic import TypeAdapter
 from server import running
 
 from synthtools.config import Settings, settle
+from synthtools.modules.role import Blocking
 from synthtools.runs.budget import Budget
 from synthtools.runs.executors import Executor, LocalExecutor
 from synthtools.runs.item import Item
@@ -42,19 +42,18 @@ CLIENTS = ("hosted_vllm/fixed", "direct/fixed")
 """LiteLLM, for which the bar is, and the lean client."""
 
 
-class Judging:
+class Judging(Blocking):
     """Does one item: asks for a verdict so many times."""
 
     def __init__(self, profile: object) -> None:
+        super().__init__()
         self._ask = judging()
 
-    async def acall(self, first: int) -> int:
+    async def aforward(self, *, first: int) -> int:
+        """Asks with prompts of its own."""
         for number in range(first, first + QUESTIONS):
             await self._ask(number)
         return first
-
-    def named_sub_modules(self) -> Sequence[Any]:
-        return ()
 
 
 STAGE = Stage(

@@ -20,8 +20,9 @@ that greedy one, ramp-up and drain included; with all stages, whose calls wait f
 The longest stall is the longest that a heartbeat on the event loop, due every 5 ms from the first item to the last, was
 late: nothing else gets a turn meanwhile. Beside it stands the longest without the time in which the loop's thread was
 ready to run and the machine gave its cores to others (Linux), which is what a machine of one's own would show. CPU is
-that of the client's process and of its sandbox and replay processes, a call, its start and first connections included;
-where client and server need more cores than there are, the share says what the machine can do.
+that of the client's process and of its sandbox, certifying and replay processes, a call, its start and first
+connections included; then that of the client's process alone, whose threads share one core. Where client and server
+need more cores than there are, the share says what the machine can do.
 """
 
 import argparse
@@ -235,9 +236,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         else:
             stages = one_stage if options.stages == "one" else all_stages
             run = lambda: stages(watch, model, *where[1:], Path(folder) / "run")  # noqa: E731
-        cpu = cpu_seconds()
+        cpu, own = cpu_seconds(), time.process_time()
         run()
-        cpu = cpu_seconds() - cpu
+        cpu, own = cpu_seconds() - cpu, time.process_time() - own
     return {
         "begun": watch.begun,
         "ended": watch.ended,
@@ -246,6 +247,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "beats": watch.beats,
         "late_with_core": watch.late_with_core,
         "cpu_s": cpu,
+        "own_cpu_s": own,
     }
 
 
@@ -282,6 +284,7 @@ def measured(client: str, slots: int, size: int, options: argparse.Namespace) ->
         "steady_share": inside / slots / (last - first),
         "greedy_share": total / slots / greedy(latencies, slots),
         "cpu_ms_a_call": found["cpu_s"] / len(latencies) * 1000,
+        "own_cpu_ms_a_call": found["own_cpu_s"] / len(latencies) * 1000,
         "server_cpu_ms_a_call": served.cpu_s / len(latencies) * 1000,
         "longest_stall_ms": found["late"][longest],
         "longest_stall_at_s": found["beats"][longest],
@@ -309,9 +312,8 @@ def main() -> int:
     size = options.size or SIZE[options.stages]
     rows: list[tuple[str, dict[str, Any]]] = []
     head = f"{'':14}{'slots':>6}{'calls':>7}{'wall s':>8}{'of ideal':>10}{'steady s':>10}{'of ideal':>10}{'greedy':>8}"
-    print(
-        f"{head}{'CPU ms a call':>15}{'server':>8}{'longest stall ms':>18}{'at s':>6}{'over 50':>9}{'with a core':>13}"
-    )
+    head += f"{'CPU ms a call':>15}{'process':>9}{'server':>8}"
+    print(f"{head}{'longest stall ms':>18}{'at s':>6}{'over 50':>9}{'with a core':>13}")
     for client, usual in SLOTS[options.stages].items():
         if options.clients and client not in options.clients:
             continue
@@ -321,7 +323,7 @@ def main() -> int:
             print(
                 f"{client:14}{found['slots']:6}{found['calls']:7}{found['wall_s']:8.1f}{found['share']:10.1%}"
                 f"{found['steady_s']:10.1f}{found['steady_share']:10.1%}{found['greedy_share']:8.1%}"
-                f"{found['cpu_ms_a_call']:15.2f}{found['server_cpu_ms_a_call']:8.2f}"
+                f"{found['cpu_ms_a_call']:15.2f}{found['own_cpu_ms_a_call']:9.2f}{found['server_cpu_ms_a_call']:8.2f}"
                 f"{found['longest_stall_ms']:18.1f}{found['longest_stall_at_s']:6.1f}{found['stalls_over_bar']:9}"
                 f"{found['longest_stall_with_core_ms']:13.1f}",
                 flush=True,

@@ -98,7 +98,7 @@ class RunSettings(Record):
     fields: tuple[str, ...] = ()
     """Names of the fields."""
     concurrency: int | None = Field(default=None, ge=1)
-    """Calls in flight; None: 1 for a model in this process, else 32."""
+    """Calls in flight to each model; None: 1 for a model in this process, else 32."""
     budget_usd: float | None = Field(default=None, gt=0.0)
     """Most US dollars that the run may cost, over all its commands."""
     budget_tokens: int | None = Field(default=None, ge=1)

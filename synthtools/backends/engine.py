@@ -68,8 +68,8 @@ class Calls:
         state = self.transport.state()
         return state if self.fallback is None else {**state, "fallback": self.fallback.calls.state()}
 
-    def opened(self, request: Request) -> tuple[_Call, JsonObject | None]:
-        """The call of a request, and the journal's answer to it."""
+    def opened(self, request: Request) -> _Call:
+        """The call of a request."""
         scope = current_scope()
         body = chat_body(request)
         if not self.transport.native_tools and has_tools(body):
@@ -83,10 +83,9 @@ class Calls:
             )
         role = scope.role or schema_title(body)
         call = _Call(body, scope, role)
-        if scope.journal is None:
-            return call, None
-        call.key = body_key(role, self.transport.model, scope.attempt, body)
-        return call, scope.journal.get(call.key)
+        if scope.journal is not None:
+            call.key = body_key(role, self.transport.model, scope.attempt, body)
+        return call
 
     def fallback_of(self, call: _Call) -> Fallback | None:
         """Who takes a call that fails; nobody where it needs what the fallback cannot do."""
@@ -196,8 +195,9 @@ class SyncEngine(_Engine):
 
     def complete(self, request: Request) -> Response:
         """One request, one response. Raises: ModelError of ours, BudgetExceeded."""
-        call, stored = self.calls.opened(request)
-        if stored is not None:
+        call = self.calls.opened(request)
+        journal = call.scope.journal
+        if journal is not None and (stored := journal.get(call.key)) is not None:
             return self.calls.replayed(call, stored)
         fallback = self.calls.fallback_of(call)
         if fallback is None:
@@ -221,8 +221,9 @@ class AsyncEngine(_Engine):
 
     async def complete(self, request: Request) -> Response:
         """One request, one response. Raises: ModelError of ours, BudgetExceeded."""
-        call, stored = self.calls.opened(request)
-        if stored is not None:
+        call = self.calls.opened(request)
+        journal = call.scope.journal
+        if journal is not None and (stored := await journal.aget(call.key)) is not None:
             return self.calls.replayed(call, stored)
         fallback = self.calls.fallback_of(call)
         if fallback is None:

@@ -32,6 +32,10 @@ class Journal(Protocol):
         """The answer under a key, as it was put."""
         ...
 
+    async def aget(self, key: str) -> JsonObject | None:
+        """As `get`; the event loop goes on meanwhile."""
+        ...
+
     def put(self, key: str, answer: JsonObject) -> None:
         """Keeps an answer."""
         ...

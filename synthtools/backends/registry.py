@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from synthtools.backends.adapter import SynthAdapter
     from synthtools.backends.engine import Calls
     from synthtools.backends.fallback import Fallback
-    from synthtools.backends.replicas import Replicas, ReplicaState, ServersState
+    from synthtools.backends.replicas import Replicas, ServersState
     from synthtools.backends.wire import Transport
 
 Factory: TypeAlias = "Callable[[ModelSpec], Transport]"
@@ -207,12 +207,6 @@ def servers_state(lm: "dspy.LM") -> "ServersState | None":
     calls = getattr(getattr(lm, "engine", None), "calls", None)
     replicas: Replicas | None = getattr(getattr(calls, "transport", None), "replicas", None)
     return None if replicas is None else replicas.state()
-
-
-def replica_states(lm: "dspy.LM") -> "tuple[ReplicaState, ...]":
-    """How each server of a model is doing; none for a model that is not on servers, or not of ours."""
-    state = servers_state(lm)
-    return () if state is None else state.replicas
 
 
 def fallback_line(lm: "dspy.LM") -> str:

@@ -78,7 +78,9 @@ class SamplingOptions(ModelOptions):
         int | None, typer.Option(help="Sampling seed; retries use seed+1, seed+2 and so on.", rich_help_panel=_MODEL)
     ] = None
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens of an answer.", rich_help_panel=_MODEL)] = None
-    concurrency: Annotated[int | None, typer.Option(help="Calls in flight.", rich_help_panel=_BOUNDS)] = None
+    concurrency: Annotated[
+        int | None, typer.Option(help="Calls in flight, to each model.", rich_help_panel=_BOUNDS)
+    ] = None
     profile: Annotated[
         str | None,
         typer.Option(help="small or standard: counts and lengths.", rich_help_panel=_SETTINGS, metavar="NAME"),

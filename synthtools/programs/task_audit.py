@@ -16,7 +16,7 @@ from synthtools.types.record import JsonObject
 from synthtools.types.task import SolvedTurns, Task, TaskWorld
 from synthtools.types.tool import Tool
 from synthtools.world.candidates import strangers
-from synthtools.world.certificate import certify
+from synthtools.world.certifiers import CERTIFIERS
 from synthtools.world.gate import fill
 from synthtools.world.grounding import ground, ungrounded
 from synthtools.world.naturalness import problems as naturalness_problems
@@ -63,8 +63,7 @@ class TaskAudit(Blocking):
         if not coded:
             task = task.model_copy(update={"gold": self._gold(env, turns)})
         second = await self._second_solution(env, task)
-        certificate = await in_thread(
-            certify,
+        certificate = await CERTIFIERS.task(
             task,
             expected_answer=expected,
             second_solution=second,

@@ -153,7 +153,7 @@ class ToolBehaviour(Blocking):
         self, source: str, tool: Tool, env: EnvSpec, examples: Sequence[Example], oracle: Oracle | None
     ) -> _Draft:
         draws = self.profile.certification_draws
-        certification = await in_thread(CERTIFIERS.certify, source, tool, env, examples, draws=draws, oracle=oracle)
+        certification = await CERTIFIERS.behaviour(source, tool, env, examples, draws=draws, oracle=oracle)
         return _Draft(source, certification, str(certification.failures[0]) if certification.failures else "")
 
 

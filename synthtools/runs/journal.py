@@ -1,5 +1,6 @@
 """What a run keeps of its model calls: answers until their item commits, and the account of every paid call."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -57,6 +58,12 @@ class ItemJournal:
             "SELECT answer FROM journal WHERE stage = ? AND item = ? AND key = ?", (*self._item.key, key)
         )
         return unpack_answer(cast(bytes, found[0][0])) if found else None
+
+    async def aget(self, key: str) -> JsonObject | None:
+        """As `get`; the event loop goes on while answers are written."""
+        while writing := [write for write in self._pending if not write.done()]:
+            await asyncio.gather(*map(asyncio.wrap_future, writing), return_exceptions=True)  # `get` raises them
+        return self.get(key)
 
     def put(self, key: str, answer: JsonObject) -> None:
         """Keeps an answer."""

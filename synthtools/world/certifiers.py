@@ -1,23 +1,30 @@
-"""Processes beside this one that certify behaviours.
+"""Processes beside this one that certify behaviours and tasks.
 
 A certification is some hundred short runs in the sandbox, and what code makes of them. In threads of a run's own
 process, they and the event loop would take the interpreter from each other thousands of times a second, on one core.
 
-`python -m synthtools.world.certifiers` reads certifications to do on standard input, one JSON record a line, and writes
-one line for each: the `Certification`.
+`python -m synthtools.world.certifiers` reads what to certify on standard input, one JSON record a line, and writes one
+line for each: the `Certification` of a behaviour, or the `Certificate` of a task.
 """
 
+import asyncio
 import atexit
 import sys
+from collections.abc import Collection as SomeOf
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from queue import LifoQueue
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
 
 from synthtools.errors import SandboxError, WorldError
-from synthtools.types import Collection, EnvSpec, Tool
+from synthtools.types import AnswerValue, Certificate, Collection, EnvSpec, Task, Tool, ToolCall
 from synthtools.types.record import Record, State
 from synthtools.world import sandbox
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.beside import Beside, package_environment
+from synthtools.world.certificate import certify
 from synthtools.world.certification import Certification
 from synthtools.world.design import ToolDesign
 from synthtools.world.designed_behaviour import DesignedBehaviour
@@ -32,9 +39,10 @@ SECONDS = 300.0
 _COMMAND = (sys.executable, "-P", "-m", "synthtools.world.certifiers")  # -P: the working directory gives no modules
 
 
-class _Request(Record):
-    """A certification to do: what `Behaviour.certify` takes."""
+class _BehaviourToCertify(Record):
+    """What `Behaviour.certify` takes."""
 
+    kind: Literal["behaviour"] = "behaviour"
     source: str
     tool: Tool
     state: State
@@ -47,6 +55,40 @@ class _Request(Record):
     design: ToolDesign | None
     """A design that must agree."""
 
+    def certified(self) -> Certification:
+        return Behaviour(self.source).certify(
+            self.tool,
+            self.state,
+            self.examples,
+            collections=self.collections,
+            now=self.now,
+            draws=self.draws,
+            second=self.second if self.design is None else DesignedBehaviour(self.design),
+        )
+
+
+class _TaskToCertify(Record):
+    """What `certify` takes."""
+
+    kind: Literal["task"] = "task"
+    task: Task
+    expected_answer: tuple[AnswerValue, ...]
+    second_solution: tuple[ToolCall, ...] | None
+    paraphrased: tuple[tuple[int, str], ...]
+
+    def certified(self) -> Certificate:
+        return certify(
+            self.task,
+            expected_answer=self.expected_answer,
+            second_solution=self.second_solution,
+            paraphrased=self.paraphrased,
+        )
+
+
+_TO_CERTIFY = TypeAdapter[_BehaviourToCertify | _TaskToCertify](
+    Annotated[_BehaviourToCertify | _TaskToCertify, Field(discriminator="kind")]
+)
+
 
 class Certifiers:
     """So many processes at most as the machine has cores; each starts when the others are busy."""
@@ -57,13 +99,15 @@ class Certifiers:
         self._idle = LifoQueue[Beside]()
         for process in self._processes:
             self._idle.put(process)
+        # One waits for each process, so that what waits for a process keeps no thread from anybody.
+        self._threads = ThreadPoolExecutor(len(self._processes), thread_name_prefix="certifier")
 
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the processes that have been started."""
         return tuple(process.pid for process in self._processes if process.pid is not None)
 
-    def certify(
+    async def behaviour(
         self,
         source: str,
         tool: Tool,
@@ -78,7 +122,7 @@ class Certifiers:
         Raises:
             SandboxError: The process itself failed.
         """
-        request = _Request(
+        job = _BehaviourToCertify(
             source=source,
             tool=tool,
             state=env.initial_state,
@@ -89,19 +133,45 @@ class Certifiers:
             second=oracle.source if isinstance(oracle, Behaviour) else None,
             design=oracle.design if isinstance(oracle, DesignedBehaviour) else None,
         )
-        process = self._idle.get()
-        try:
-            answer = process.ask(request.model_dump_json(by_alias=True).encode())
-        except WorldError as error:
-            raise SandboxError(f"the certifying process failed: {error}") from error
-        finally:
-            self._idle.put(process)
-        return Certification.model_validate_json(answer)
+        return Certification.model_validate_json(await self._answer(job))
+
+    async def task(
+        self,
+        task: Task,
+        *,
+        expected_answer: Sequence[AnswerValue],
+        second_solution: Sequence[ToolCall] | None = None,
+        paraphrased: SomeOf[tuple[int, str]] = (),
+    ) -> Certificate:
+        """`certify` in a process of its own; where a model answers a tool, on the task's own recorded calls.
+
+        Raises:
+            SandboxError: The process itself failed.
+        """
+        job = _TaskToCertify(
+            task=task,
+            expected_answer=tuple(expected_answer),
+            second_solution=None if second_solution is None else tuple(second_solution),
+            paraphrased=tuple(paraphrased),
+        )
+        return Certificate.model_validate_json(await self._answer(job))
 
     def close(self) -> None:
         """Ends the processes."""
         for process in self._processes:
             process.close()
+
+    async def _answer(self, job: Record) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answered, job)
+
+    def _answered(self, job: Record) -> bytes:
+        process = self._idle.get()
+        try:
+            return process.ask(job.model_dump_json(by_alias=True).encode())
+        except WorldError as error:
+            raise SandboxError(f"the certifying process failed: {error}") from error
+        finally:
+            self._idle.put(process)
 
 
 CERTIFIERS = Certifiers()
@@ -111,17 +181,8 @@ atexit.register(CERTIFIERS.close)
 
 def _main() -> None:
     for line in sys.stdin.buffer:
-        request = _Request.model_validate_json(line)
-        found = Behaviour(request.source).certify(
-            request.tool,
-            request.state,
-            request.examples,
-            collections=request.collections,
-            now=request.now,
-            draws=request.draws,
-            second=request.second if request.design is None else DesignedBehaviour(request.design),
-        )
-        sys.stdout.buffer.write(found.model_dump_json().encode() + b"\n")
+        found = _TO_CERTIFY.validate_json(line).certified()
+        sys.stdout.buffer.write(found.model_dump_json(by_alias=True).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 

@@ -67,6 +67,11 @@ _POOL = _Pool()
 atexit.register(_POOL.close)
 
 
+def close() -> None:
+    """Ends the workers of this process; the next feed starts others."""
+    _POOL.close()
+
+
 def feed(source: str, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
     """Runs a source in a fresh session and returns the text that its last expression evaluates to.
 

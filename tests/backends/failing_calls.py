@@ -16,7 +16,7 @@ from typing import Any
 import dspy
 
 from synthtools.backends import build_lm, sessions
-from synthtools.backends.registry import adapter, replica_states
+from synthtools.backends.registry import adapter, servers_state
 from synthtools.errors import SynthToolsError
 from tests.backends.shared import NameTool
 
@@ -107,7 +107,7 @@ async def work(prefix: str, base: str, calls: int) -> dict[str, Any]:
         outcomes += await hang(slow, patient, calls // 8)
         used.append(slow)
     after = await settled(before)
-    states = [state for lm in used for state in replica_states(lm)]
+    states = [state for lm in used if (servers := servers_state(lm)) for state in servers.replicas]
     return {
         "outcomes": outcomes,
         "before": before,

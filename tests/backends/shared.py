@@ -33,6 +33,9 @@ class Packed(dict[str, bytes]):
     def get(self, key: str) -> Any:
         return unpack_answer(self[key]) if key in self else None
 
+    async def aget(self, key: str) -> Any:
+        return self.get(key)
+
     def put(self, key: str, answer: Any) -> None:
         self[key] = pack_answer(answer)
 

@@ -31,6 +31,9 @@ class Journal:
     def get(self, key: str) -> JsonObject | None:
         return self.answers.get(key)
 
+    async def aget(self, key: str) -> JsonObject | None:
+        return self.get(key)
+
     def put(self, key: str, answer: JsonObject) -> None:
         self.answers[key] = answer
 

@@ -12,7 +12,7 @@ import dspy
 import pytest
 
 from synthtools.backends import model, registry, replicas, retries
-from synthtools.backends.replicas import Lease, Replicas
+from synthtools.backends.replicas import Lease, Replicas, ReplicaState
 from synthtools.backends.retries import Transient, Tries
 from synthtools.backends.routed import Routed, prefix_key
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
@@ -55,6 +55,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def servers(count: int, **settings: Any) -> Iterator[list[ScriptedServer]]:
     with ExitStack() as stack:
         yield [stack.enter_context(serve(ECHO, **settings)) for _ in range(count)]
+
+
+def states_of(lm: dspy.LM) -> tuple[ReplicaState, ...]:
+    servers = registry.servers_state(lm)
+    assert servers is not None
+    return servers.replicas
 
 
 def call(pool: Replicas, key: bytes = b"k", failure: BaseException | None = None) -> str:
@@ -351,7 +357,7 @@ async def test_a_dead_server_costs_no_call_its_answer(prefix: str, at_once: None
         with model(f"{prefix}/qwen", api_base=[dead, running[0].url]) as lm:
             predict = dspy.Predict(NameTool)
             answers = await asyncio.gather(*(predict.acall(field=f"field {number}") for number in range(20)))
-            states = {state.address: state for state in registry.replica_states(lm)}
+            states = {state.address: state for state in states_of(lm)}
     assert len(answers) == len(running[0].requests) == 20
     assert states[dead].failures > 0
     assert states[running[0].url].failures == 0
@@ -382,7 +388,7 @@ async def test_a_server_that_comes_back_is_used_again(at_once: None):
                 if len(flaky[0].requests) > seen + 1:
                     break
             assert len(flaky[0].requests) > seen + 1
-            assert all(state.resting == 0 for state in registry.replica_states(lm))
+            assert all(state.resting == 0 for state in states_of(lm))
 
 
 async def test_a_busy_server_gets_fewer_calls_at_once():
@@ -392,7 +398,7 @@ async def test_a_busy_server_gets_fewer_calls_at_once():
         model("direct/qwen", api_base=server.url, concurrency=16) as lm,
     ):
         await asyncio.gather(*(dspy.Predict(NameTool).acall(field=f"{number}") for number in range(4)))
-        (state,) = registry.replica_states(lm)
+        (state,) = states_of(lm)
     assert state.ceiling == 16
     assert state.limit < 16
 
@@ -437,4 +443,4 @@ def test_the_limit_of_calls_is_shared_out():
 
 def test_a_model_without_servers_has_no_replicas():
     with model("scripted/echo") as lm:
-        assert registry.replica_states(lm) == ()
+        assert registry.servers_state(lm) is None

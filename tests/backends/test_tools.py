@@ -15,6 +15,7 @@ from synthtools.backends.scripted_server import Fault, serve
 from synthtools.backends.spec import ModelSpec
 from synthtools.errors import ConfigError, ParseError, ProviderError, TruncatedAnswer
 from synthtools.types.record import JsonObject
+from tests.backends.shared import Packed
 from tests.backends.test_fallback import Entries
 
 PARAMETERS: JsonObject = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -106,15 +107,7 @@ async def test_what_is_no_call_is_left_out(odd: Any):
 
 
 async def test_a_call_of_tools_is_journalled_and_replayed():
-    journal: dict[str, Any] = {}
-
-    class Journal:
-        get = journal.get
-
-        def put(self, key: str, answer: JsonObject) -> None:
-            journal[key] = answer
-
-    with serve(Script()) as server, model("direct/x", api_base=server.url) as lm, scope(journal=Journal()):
+    with serve(Script()) as server, model("direct/x", api_base=server.url) as lm, scope(journal=Packed()):
         first, again = [await lm.acall(request(lm)) for _ in range(2)]
         assert len(server.requests) == 1
     assert first.message == again.message

@@ -1,9 +1,12 @@
+import asyncio
+import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from synthtools.config import Settings
-from synthtools.errors import BudgetExceeded, ConfigError
+from synthtools.errors import BudgetExceeded, ConfigError, RunError
 from synthtools.runs.budget import Budget
 from synthtools.runs.item import Item, Outcome
 from synthtools.runs.journal import ItemJournal, RunLedger, total_usage, usage_by
@@ -33,6 +36,30 @@ def test_an_answer_is_kept_until_its_item_commits_and_for_that_item_alone(tmp_pa
         assert ItemJournal(store, ITEM).get("k") is not None
         store.put(Outcome(ITEM, "done", b"{}", "h"))
         assert ItemJournal(store, ITEM).get("k") is None
+
+
+async def test_other_items_go_on_while_an_answer_is_written(tmp_path: Path) -> None:
+    with Store(tmp_path / "run", create=True) as store:
+        journal, written = ItemJournal(store, ITEM), threading.Event()
+        store.submit(lambda connection: written.wait())  # the file is busy
+        journal.put("k", {"text": "yes"})
+        asked = [asyncio.create_task(journal.aget(key)) for key in ("k", "other")]
+        await asyncio.sleep(0.01)
+        assert not any(task.done() for task in asked)  # no call goes out before the last answer is in the file
+        written.set()
+        assert await asyncio.gather(*asked) == [{"text": "yes"}, None]
+
+
+async def test_an_answer_that_cannot_be_written_ends_its_item(tmp_path: Path) -> None:
+    def full(connection: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("disk full")
+
+    with Store(tmp_path / "run", create=True) as store:
+        journal = ItemJournal(store, ITEM)
+        store.submit(full)
+        journal.put("k", {"text": "yes"})
+        with pytest.raises(RunError, match="disk full"):
+            await journal.aget("other")
 
 
 def test_the_ledger_adds_up_over_processes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Certifications that processes beside this one do."""
+"""Behaviours and tasks that processes beside this one certify."""
 
 import os
 import signal
@@ -9,10 +9,12 @@ import pytest
 
 from synthtools.errors import SandboxError
 from synthtools.world.behaviour import Behaviour
+from synthtools.world.certificate import certify
 from synthtools.world.certification import Certification
 from synthtools.world.certifiers import Certifiers, Oracle
 from synthtools.world.example import Example
 from tests.programs.test_tool_behaviour import ENV, OFF_BY_ONE, RIGHT, STATE, WITHDRAW
+from tests.world.test_certificate import ASK, BOOK
 
 GOOD, BAD = (f"{parts['guard']}\n\n{parts['apply']}" for parts in (RIGHT, OFF_BY_ONE))
 
@@ -30,29 +32,37 @@ def here(source: str, *examples: Example, oracle: Oracle | None = None) -> Certi
     )
 
 
-def test_a_certification_elsewhere_is_the_one_that_would_be_made_here(certifiers: Certifiers) -> None:
+async def test_a_certification_elsewhere_is_the_one_that_would_be_made_here(certifiers: Certifiers) -> None:
     example = Example(args={"account_id": "ACC-2", "cents": 70}, before=STATE)
-    good = certifiers.certify(GOOD, WITHDRAW, ENV, [example], draws=60)
+    good = await certifiers.behaviour(GOOD, WITHDRAW, ENV, [example], draws=60)
     assert good.certified and good == here(GOOD, example)
-    bad = certifiers.certify(BAD, WITHDRAW, ENV, [example], draws=60)
+    bad = await certifiers.behaviour(BAD, WITHDRAW, ENV, [example], draws=60)
     assert not bad.certified and bad == here(BAD, example)
     oracle = Behaviour(GOOD)
-    unlike = certifiers.certify(BAD, WITHDRAW, ENV, draws=60, oracle=oracle)
+    unlike = await certifiers.behaviour(BAD, WITHDRAW, ENV, draws=60, oracle=oracle)
     assert not unlike.certified and unlike == here(BAD, oracle=oracle)
-    refused = certifiers.certify("import os", WITHDRAW, ENV, draws=60)
+    refused = await certifiers.behaviour("import os", WITHDRAW, ENV, draws=60)
     assert refused == here("import os") and refused.failures[0].property == "dialect"
 
 
-def test_a_process_that_was_killed_is_replaced(certifiers: Certifiers) -> None:
-    assert certifiers.certify(GOOD, WITHDRAW, ENV, draws=20).certified
+async def test_a_task_certified_elsewhere_has_the_certificate_it_would_get_here(certifiers: Certifiers) -> None:
+    for task in (BOOK, ASK):
+        calls = task.gt_tool_calls
+        elsewhere = await certifiers.task(task, expected_answer=(), second_solution=calls, paraphrased=[(0, "x")])
+        assert elsewhere == certify(task, expected_answer=(), second_solution=calls, paraphrased=[(0, "x")])
+        assert {check.name for check in elsewhere.checks} >= {"gold_passes", "second_solution_passes", "replays"}
+
+
+async def test_a_process_that_was_killed_is_replaced(certifiers: Certifiers) -> None:
+    assert (await certifiers.behaviour(GOOD, WITHDRAW, ENV, draws=20)).certified
     (pid,) = certifiers.pids
     os.kill(pid, signal.SIGKILL)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert certifiers.certify(GOOD, WITHDRAW, ENV, draws=20).certified
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it is as good as dead
+    assert (await certifiers.behaviour(GOOD, WITHDRAW, ENV, draws=20)).certified
     assert pid not in certifiers.pids
 
 
-def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
+async def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
     certifiers: Certifiers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
@@ -60,4 +70,4 @@ def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(SandboxError, match="no room"):
-        certifiers.certify(GOOD, WITHDRAW, ENV, draws=20)
+        await certifiers.behaviour(GOOD, WITHDRAW, ENV, draws=20)

@@ -1,5 +1,6 @@
 """The journal of a run's compiles, which the loop of its cases and the thread of its optimizer share."""
 
+import asyncio
 import threading
 
 from synthtools.backends.ledger import Journal
@@ -17,6 +18,10 @@ class SharedJournal:
         """The answer under a key."""
         with self._lock:
             return self._journal.get(key)
+
+    async def aget(self, key: str) -> JsonObject | None:
+        """As `get`, in a thread that waits for its turn."""
+        return await asyncio.to_thread(self.get, key)
 
     def put(self, key: str, answer: JsonObject) -> None:
         """Keeps an answer."""

@@ -227,6 +227,9 @@ class _JobJournal:
         answer = self._answers.get(key)
         return None if answer is None else unpack_answer(answer)
 
+    async def aget(self, key: str) -> JsonObject | None:
+        return self.get(key)
+
     def put(self, key: str, answer: JsonObject) -> None:
         self._answers[key] = pack_answer(answer)
         self._tell(Answered(self._job, key, self._answers[key]))
