@@ -61,6 +61,8 @@ STALL_BAR = 50.0
 """Milliseconds."""
 BEAT_SECONDS = 0.005
 """Between two beats of the heart."""
+SCHEDSTAT = "/proc/thread-self/schedstat"
+"""What the kernel tells of the thread that opened it."""
 BASELINE = "aiohttp"
 SLOTS = {
     "one": {BASELINE: [256], "direct/": [256], "hosted_vllm/": [128]},
@@ -132,21 +134,21 @@ class Watch:
             self.full[1:] = [time.monotonic()]
 
     async def _beat(self) -> None:
+        schedstat = os.open(SCHEDSTAT, os.O_RDONLY) if os.path.exists(SCHEDSTAT) else None  # noqa: ASYNC240
+        waited = core_wait(schedstat)
         while True:
-            due, waited = time.perf_counter() + BEAT_SECONDS, core_wait()
+            due = time.perf_counter() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)
             late = (time.perf_counter() - due) * 1000
             self.late.append(late)
             self.beats.append(time.monotonic() - self.begun)
-            self.late_with_core.append(late - (core_wait() - waited))
+            before, waited = waited, core_wait(schedstat)
+            self.late_with_core.append(late - (waited - before))
 
 
-def core_wait() -> float:
-    """Milliseconds in which this thread has been ready to run without a core (Linux; else 0)."""
-    try:
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e6
-    except FileNotFoundError:
-        return 0.0
+def core_wait(schedstat: int | None) -> float:
+    """Milliseconds in which a thread has been ready to run without a core (Linux; else 0)."""
+    return int(os.pread(schedstat, 100, 0).split()[1]) / 1e6 if schedstat is not None else 0.0
 
 
 def settings(model: str, url: str, slots: int) -> Settings:
@@ -212,17 +214,23 @@ def all_stages(watch: Watch, model: str, url: str, slots: int, size: int, folder
 
 
 def cpu_seconds() -> float:
-    """Of this process and of those it started, dead or alive (Linux)."""
-    times = os.times()
-    ticks = 0
+    """Of this process and of all that descend from it, dead or alive (Linux)."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:  # it has just ended
             continue
-        if int(fields[1]) == os.getpid():
-            ticks += int(fields[11]) + int(fields[12])
-    return sum(times[:4]) + ticks / os.sysconf("SC_CLK_TCK")
+        parents[int(path.parent.name)] = int(fields[1])
+        ticks[int(path.parent.name)] = sum(map(int, fields[11:15]))
+    total = 0
+    for process in parents:
+        forebear: int | None = process
+        while forebear is not None and forebear != os.getpid():
+            forebear = parents.get(forebear)
+        total += ticks[process] if forebear is not None else 0
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:

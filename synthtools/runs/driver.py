@@ -32,6 +32,9 @@ from synthtools.runs.transitions import RunTransitions
 _SWITCH_SECONDS = 0.0005
 """After which a thread gives the interpreter to another that asks for it."""
 
+_FULL_COLLECTION = 1000
+"""Collections of the middle generation before a full one: some twenty minutes of calls in flight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -138,12 +141,14 @@ def make_way_for_calls() -> None:
     """Sets this process up so that nothing stalls its event loop, with all calls in flight, for long.
 
     The garbage collector leaves alone all that there is by now: modules, programs, models. They live as long as the
-    process; each full collection would look at them, for a tenth of a second and more. And threads that run code let
-    go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a command as it
-    starts to work, never for a library, in whose process others have a say.
+    process; each full collection would look at them, for a tenth of a second and more. Full collections are rare: what
+    is in flight takes them as long again, and of a hundred thousand objects they free some hundred. And threads that
+    run code let go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a
+    command as it starts to work, never for a library, in whose process others have a say.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*gc.get_threshold()[:2], _FULL_COLLECTION)
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 

@@ -34,31 +34,42 @@ class Program(Protocol):
 
 
 class Records:
-    """Typed records of a run, read when asked for; the last few are kept, since many items share a parent."""
+    """Typed records of a run, read when asked for; the last ones are kept, since many items share a parent."""
 
     def __init__(
-        self, store: StoreReader, kept: int = 32, *, duplicate_threshold: float = STANDARD.duplicate_threshold
+        self, store: StoreReader, kept: int = 8 << 20, *, duplicate_threshold: float = STANDARD.duplicate_threshold
     ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            store: Has the records.
+            kept: Most bytes of JSON whose records are kept; in memory they are about eight times as much.
+            duplicate_threshold: From which likeness on a scenario or tool counts as one that there was.
+        """
         self.earlier = Earlier(store, self.record, duplicate_threshold)
         self._store = store
         self._kept = kept
-        self._cache: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._size = 0
+        self._cache: OrderedDict[tuple[str, str], tuple[Any, int]] = OrderedDict()
 
     def record(self, stage: str, id: str) -> Any:
         """The done record of a stage. Raises: RunError where it is missing; DamagedRecord."""
         key = (stage, id)
         if key in self._cache:
             self._cache.move_to_end(key)
-            return self._cache[key]
-        record = STAGES[stage].read(self._store.payload(stage, id), id)
-        self._cache[key] = record
-        if len(self._cache) > self._kept:
-            self._cache.popitem(last=False)
+            return self._cache[key][0]
+        payload = self._store.payload(stage, id)
+        record = STAGES[stage].read(payload, id)
+        self._cache[key] = record, len(payload)
+        self._size += len(payload)
+        while self._size > self._kept and len(self._cache) > 1:
+            self._size -= self._cache.popitem(last=False)[1][1]
         return record
 
     def forget(self, stage: str, id: str) -> None:
         """Drops a kept record, because it is being replaced."""
-        self._cache.pop((stage, id), None)
+        _, size = self._cache.pop((stage, id), (None, 0))
+        self._size -= size
 
     def item(self, stage: str, id: str) -> Item:
         """An item by stage and id. Raises: RunError where it is missing."""

@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import select
+import selectors
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -14,6 +17,8 @@ from synthtools.errors import WorldError
 
 _TOLD = 400
 """Most characters of what a process said as it ended."""
+_PART = 1 << 16
+"""Most bytes of an answer that are read at once."""
 
 
 def package_environment() -> dict[str, str]:
@@ -80,18 +85,28 @@ class Beside:
         """The answer to a line; None: the process ended, or was ended for taking too long."""
         process = self._started()
         assert process.stdin is not None and process.stdout is not None
-        overdue = threading.Timer(self._seconds, _kill, [process])
-        overdue.daemon = True
-        overdue.start()
-        try:
-            process.stdin.write(line + b"\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
-        except BrokenPipeError:
-            return None
-        finally:
-            overdue.cancel()
-        return answer[:-1] if answer.endswith(b"\n") else None
+        overdue = time.monotonic() + self._seconds
+        unsent, answer = memoryview(line + b"\n"), bytearray()
+        with selectors.PollSelector() as pipes:
+            pipes.register(process.stdin, selectors.EVENT_WRITE)
+            pipes.register(process.stdout, selectors.EVENT_READ)
+            while not answer.endswith(b"\n"):
+                ready = [key.fileobj for key, _ in pipes.select(max(0.0, overdue - time.monotonic()))]
+                if not ready:
+                    _kill(process)
+                    return None
+                if process.stdin in ready:
+                    try:
+                        unsent = unsent[os.write(process.stdin.fileno(), unsent[: select.PIPE_BUF]) :]  # never blocks
+                    except BrokenPipeError:
+                        return None
+                    if not unsent:
+                        pipes.unregister(process.stdin)
+                if process.stdout in ready:
+                    if not (part := os.read(process.stdout.fileno(), _PART)):
+                        return None
+                    answer += part
+        return bytes(answer[:-1])
 
     def _started(self) -> subprocess.Popen[bytes]:
         process = self._process
@@ -104,6 +119,7 @@ class Beside:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
+            bufsize=0,
             env=dict(self._environment()),
             start_new_session=True,  # Ctrl-C is for the run, which finishes what is in flight; and to end all at once
         )

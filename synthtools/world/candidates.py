@@ -118,9 +118,10 @@ async def find_candidates(
     """
     draw = random.Random(seed)
     tried = {str(call) for call in avoid}
+    state = world.state
     found: list[Candidate] = []
     for _ in range(_MOST_TRIES):
-        arguments = realistic_arguments(tool, world.state, collections, spares, draw)
+        arguments = realistic_arguments(tool, state, collections, spares, draw)
         if arguments is None:
             continue
         call = ToolCall(name=tool.name, arguments=arguments)

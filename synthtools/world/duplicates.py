@@ -8,7 +8,8 @@ their descriptions and do different things, and scenarios about other records ma
 import importlib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -69,6 +70,8 @@ def similarity(one: str, other: str) -> float:
 class _Hashed(Protocol):
     """A MinHash, of the library's `RMinHash`."""
 
+    def update(self, tokens: list[str]) -> None: ...
+
     def jaccard(self, other: "_Hashed") -> float: ...
 
 
@@ -96,7 +99,7 @@ class NearDuplicates:
         bands = math.ceil(math.log(_MISSED) / math.log1p(-(least**rows)))
         self._threshold = threshold
         self._permutations = bands * rows
-        self._hash = library.RMinHash.from_token_sets
+        self._empty: Callable[[], _Hashed] = partial(library.RMinHash, num_perm=self._permutations, seed=_SEED)
         self._index: _Index = library.RMinHashLSH(threshold=threshold, num_perm=self._permutations, num_bands=bands)
         self._texts: list[str] = []
         self._hashes: list[_Hashed] = []
@@ -139,8 +142,9 @@ class NearDuplicates:
 
     def _hashed(self, plain: str) -> _Hashed:
         if self._latest is None or self._latest[0] != plain:
-            shingles = list(_shingles(_head(plain)))
-            self._latest = (plain, self._hash([shingles], num_perm=self._permutations, seed=_SEED)[0])
+            hashed = self._empty()
+            hashed.update(list(_shingles(_head(plain))))
+            self._latest = plain, hashed
         return self._latest[1]
 
 
