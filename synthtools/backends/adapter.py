@@ -24,10 +24,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from synthtools.backends.decisions import option_probabilities
+from synthtools.backends.engine import unwatched
 from synthtools.backends.prompt import field_notes, parse_prompt, schema_note, shown_value, system_message, user_message
 from synthtools.backends.schemas import Bounds, WireSchema, closed_schema, wire_schema
 from synthtools.backends.scope import current_role
-from synthtools.errors import ConfigError, ParseError, ProviderError, SynthToolsError, TruncatedAnswer
+from synthtools.errors import ConfigError, DataError, ParseError, ProviderError, SynthToolsError, TruncatedAnswer
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
@@ -108,8 +109,11 @@ class SynthAdapter(dspy.Adapter):
         requests, schema = self._requests(lm, lm_kwargs, signature, demos, inputs)
 
         async def ask(request: Request) -> dict[str, Any]:
-            with _our_errors():
-                response = cast(Response, await cast(Any, lm).acall(request))
+            if (calls := unwatched(lm)) is not None:
+                response = await calls.acomplete(request)
+            else:
+                with _our_errors():
+                    response = cast(Response, await cast(Any, lm).acall(request))
             return self._read(request, response, signature, schema)
 
         if len(requests) == 1:
@@ -162,6 +166,10 @@ class SynthAdapter(dspy.Adapter):
         plan = self._plan(signature)
         schema = plan.schema_for(inputs)
         system, user = plan.system, user_message(signature.input_fields, inputs)
+        try:
+            user.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{plan.title}: an input has half a character (a lone surrogate): {error}") from error
         settings = {**lm.kwargs, **lm_kwargs}
         count = int(settings.pop("n", None) or 1)
         if settings.get("logprobs") is not None and PROBABILITIES in signature.output_fields:

@@ -4,11 +4,13 @@ They wrap every transport alike, so that a backend is a `Transport` and nothing 
 wrapped; `SynthAdapter` unwraps them.
 """
 
+import asyncio
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+import dspy
 from dspy.lm15 import Request, Response
 
 from synthtools.backends.fallback import Fallback
@@ -67,6 +69,51 @@ class Calls:
         """What rebuilds them, the fallback included; holds no secret."""
         state = self.transport.state()
         return state if self.fallback is None else {**state, "fallback": self.fallback.calls.state()}
+
+    def complete(self, request: Request) -> Response:
+        """One request, one response. Raises: ModelError of ours, BudgetExceeded."""
+        call = self.opened(request)
+        journal = call.scope.journal
+        if journal is not None and (stored := journal.get(call.key)) is not None:
+            return self.replayed(call, stored)
+        fallback = self.fallback_of(call)
+        if fallback is None:
+            return self.answered(call, _sent(self, call))
+        failure: ProviderError | None = None
+        if fallback.first_is_due():
+            try:
+                completion = _sent(self, call)
+            except ProviderError as error:
+                failure = fallback.first_failed(error)
+            else:
+                fallback.first_answered()
+                return self.answered(call, completion)
+        with fallback.taking_over(failure):
+            completion = _sent(fallback.calls, call)
+        return fallback.calls.answered(call, completion)
+
+    async def acomplete(self, request: Request) -> Response:
+        """As `complete`; never blocks the event loop, and belongs to none."""
+        call = self.opened(request)
+        journal = call.scope.journal
+        if journal is not None and (stored := await journal.aget(call.key)) is not None:
+            await asyncio.sleep(0)  # what waits for nothing lets others have their turn
+            return self.replayed(call, stored)
+        fallback = self.fallback_of(call)
+        if fallback is None:
+            return self.answered(call, await _asent(self, call))
+        failure: ProviderError | None = None
+        if fallback.first_is_due():
+            try:
+                completion = await _asent(self, call)
+            except ProviderError as error:
+                failure = fallback.first_failed(error)
+            else:
+                fallback.first_answered()
+                return self.answered(call, completion)
+        with fallback.taking_over(failure):
+            completion = await _asent(fallback.calls, call)
+        return fallback.calls.answered(call, completion)
 
     def opened(self, request: Request) -> _Call:
         """The call of a request."""
@@ -195,25 +242,7 @@ class SyncEngine(_Engine):
 
     def complete(self, request: Request) -> Response:
         """One request, one response. Raises: ModelError of ours, BudgetExceeded."""
-        call = self.calls.opened(request)
-        journal = call.scope.journal
-        if journal is not None and (stored := journal.get(call.key)) is not None:
-            return self.calls.replayed(call, stored)
-        fallback = self.calls.fallback_of(call)
-        if fallback is None:
-            return self.calls.answered(call, _sent(self.calls, call))
-        failure: ProviderError | None = None
-        if fallback.first_is_due():
-            try:
-                completion = _sent(self.calls, call)
-            except ProviderError as error:
-                failure = fallback.first_failed(error)
-            else:
-                fallback.first_answered()
-                return self.calls.answered(call, completion)
-        with fallback.taking_over(failure):
-            completion = _sent(fallback.calls, call)
-        return fallback.calls.answered(call, completion)
+        return self.calls.complete(request)
 
 
 class AsyncEngine(_Engine):
@@ -221,25 +250,22 @@ class AsyncEngine(_Engine):
 
     async def complete(self, request: Request) -> Response:
         """One request, one response. Raises: ModelError of ours, BudgetExceeded."""
-        call = self.calls.opened(request)
-        journal = call.scope.journal
-        if journal is not None and (stored := await journal.aget(call.key)) is not None:
-            return self.calls.replayed(call, stored)
-        fallback = self.calls.fallback_of(call)
-        if fallback is None:
-            return self.calls.answered(call, await _asent(self.calls, call))
-        failure: ProviderError | None = None
-        if fallback.first_is_due():
-            try:
-                completion = await _asent(self.calls, call)
-            except ProviderError as error:
-                failure = fallback.first_failed(error)
-            else:
-                fallback.first_answered()
-                return self.calls.answered(call, completion)
-        with fallback.taking_over(failure):
-            completion = await _asent(fallback.calls, call)
-        return fallback.calls.answered(call, completion)
+        return await self.calls.acomplete(request)
+
+
+def unwatched(lm: dspy.BaseLM) -> Calls | None:
+    """The calls of a model of ours, where DSPy has nothing to do but pass them on; else None.
+
+    A `dspy.LM` prepares and prices each call in threads of its own, which costs as much as sending it. That is for
+    callbacks, usage tracking, history, its cache and streams, none of which a run has.
+    """
+    settings: Any = dspy.settings
+    engine: object = getattr(lm, "engine", None)
+    watched = (
+        settings.callbacks or lm.callbacks or settings.usage_tracker or settings.send_stream
+        or not settings.disable_history or lm.cache
+    )  # fmt: skip
+    return engine.calls if type(lm) is dspy.LM and isinstance(engine, SyncEngine) and not watched else None
 
 
 def _sent(calls: Calls, call: _Call) -> JsonObject:

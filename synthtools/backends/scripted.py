@@ -5,6 +5,7 @@ a `Script` plays roles by functions. A native tool that is offered is called wit
 process (`scripted/NAME`) and over HTTP (`scripted_server.serve`, or `python -m synthtools.backends.scripted`).
 """
 
+import asyncio
 import hashlib
 import importlib
 import math
@@ -215,7 +216,8 @@ class ScriptedTransport:
         return {**self._script.completion(body), "replica": "in-process"}
 
     async def asend(self, body: JsonObject) -> JsonObject:
-        """As `send`; a script is quick, so it runs on the loop."""
+        """As `send`; a script is quick, so it runs on the loop, after whoever else is ready."""
+        await asyncio.sleep(0)
         return self.send(body)
 
     def state(self) -> JsonObject:

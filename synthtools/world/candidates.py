@@ -5,7 +5,7 @@ Unlike the boundary-value drawer, which looks for trouble, this one looks for ca
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from synthtools.types.call import Response, ToolCall
 from synthtools.types.environment import Collection
@@ -15,6 +15,7 @@ from synthtools.types.tool import Tool
 from synthtools.world.gate import tool_gate
 from synthtools.world.patch import pointer
 from synthtools.world.state import records_of
+from synthtools.world.threads import in_thread
 from synthtools.world.world import World
 
 _ID = re.compile(r"[A-Z]{2,}[A-Z0-9]*-[0-9]+")
@@ -116,10 +117,36 @@ async def find_candidates(
         seed: Draws are a function of this text and the state.
         avoid: Calls not to make again.
     """
+    found: list[Candidate] = []
+    calls = _tried(found, world, tool, collections, spares, count=count, seed=seed, avoid=avoid)
+    if world.answered_by_code(tool.name):
+        await in_thread(_make, calls)
+    else:
+        for fork, call in calls:
+            await fork.acall(call)
+    return found
+
+
+def _make(calls: Iterator[tuple[World, ToolCall]]) -> None:
+    for fork, call in calls:
+        fork.call(call)
+
+
+def _tried(
+    found: list[Candidate],
+    world: World,
+    tool: Tool,
+    collections: Sequence[Collection],
+    spares: Spares,
+    *,
+    count: int,
+    seed: str,
+    avoid: Iterable[ToolCall],
+) -> Iterator[tuple[World, ToolCall]]:
+    """Calls, each with the fork to make it in before the next is asked for; `found` gets those that are candidates."""
     draw = random.Random(seed)
     tried = {str(call) for call in avoid}
     state = world.state
-    found: list[Candidate] = []
     for _ in range(_MOST_TRIES):
         arguments = realistic_arguments(tool, state, collections, spares, draw)
         if arguments is None:
@@ -129,16 +156,17 @@ async def find_candidates(
             continue
         tried.add(str(call))
         fork = world.fork()
-        response = await fork.acall(call)
-        patch = tuple(fork.transcript[-1].patch)
-        changed = bool(patch)
-        if response.ok and changed == tool.changes_state and (changed or _tells_something(response.data)):
-            known = facts(tool, call, response) if not changed else []
+        yield fork, call
+        made = fork.transcript[-1]
+        changed = bool(made.patch)
+        if made.response.ok and changed == tool.changes_state and (changed or _tells_something(made.response.data)):
+            known = facts(tool, call, made.response) if not changed else []
             wanted = draw.choice(known) if known else None
-            found.append(Candidate(call=call, response=response, changed=changed, patch=patch, wanted=wanted))
+            found.append(
+                Candidate(call=call, response=made.response, changed=changed, patch=tuple(made.patch), wanted=wanted)
+            )
             if len(found) == count:
-                break
-    return found
+                return
 
 
 def facts(tool: Tool, call: ToolCall, response: Response) -> list[Fact]:

@@ -3,14 +3,16 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import dspy
 import pytest
+from dspy.utils.callback import BaseCallback
 
 from synthtools.backends import model, role, scope, usage_meter
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
 from synthtools.backends.slots import Slots
-from synthtools.errors import BudgetExceeded, ParseError, ProviderError, TruncatedAnswer
+from synthtools.errors import BudgetExceeded, DataError, ParseError, ProviderError, TruncatedAnswer
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import LedgerEntry
 from tests.backends.shared import ECHO, NameTool
@@ -214,3 +216,38 @@ async def test_a_cancelled_wait_gives_its_place_to_the_next():
 async def _enter(slots: Slots) -> bool:
     async with slots.aheld():
         return True
+
+
+class Seen(BaseCallback):
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        self.calls.append(instance.model)
+
+
+async def test_what_watches_a_model_sees_every_call(server: ScriptedServer):
+    seen = Seen()
+    predict = dspy.Predict(NameTool)
+    with model("direct/qwen", api_base=server.url) as lm:
+        with dspy.context(callbacks=[seen]):
+            await predict.acall(field="libraries")
+        assert seen.calls == ["direct/qwen"]
+        with dspy.context(disable_history=False):
+            await predict.acall(field="clinics")
+        assert len(lm.history) == 1
+        with dspy.context(track_usage=True):
+            named = await predict.acall(field="bikes")
+        assert named.get_lm_usage()["direct/qwen"]["completion_tokens"] > 0
+        await predict.acall(field="nobody watches")
+    assert len(server.requests) == 4
+    assert seen.calls == ["direct/qwen"] and len(lm.history) == 1
+
+
+async def test_half_a_character_is_told_before_anything_is_sent(server: ScriptedServer):
+    with (
+        model("direct/qwen", api_base=server.url),
+        pytest.raises(DataError, match=r"NameTool: an input has half a character \(a lone surrogate\)"),
+    ):
+        await dspy.Predict(NameTool).acall(field="libraries \ud800")
+    assert not server.requests

@@ -35,6 +35,9 @@ class Entries:
 class Answers(dict[str, Any]):
     """A journal of one item."""
 
+    async def aget(self, key: str) -> Any:
+        return self.get(key)
+
     def put(self, key: str, answer: Any) -> None:
         self[key] = answer
 
