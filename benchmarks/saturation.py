@@ -1,10 +1,10 @@
 """How well one process keeps its slots busy: share of the ideal wall time with answers that take a second on average.
 
-`python benchmarks/saturation.py [--stages one|all] [--latency lognormal|constant] [--clients NAME ...] [--slots N ...]
-[--size N] [--json FILE]`. Bars: 95 % of the ideal, and no stall of more than 50 ms. Each client runs in a process of
-its own, with the scheduler, executor, store, journal and ledger of a command. The server is another process; it draws
-each latency by the body of the request alone, log-normal with sigma 0.5 (constant: every answer takes exactly a second,
-so that all calls of a round come back together).
+`python benchmarks/saturation.py [--stages one|all] [--latency lognormal|constant] [--mean SECONDS] [--clients NAME ...]
+[--slots N ...] [--size N] [--json FILE]`. Bars: 95 % of the ideal, and no stall of more than 50 ms. Each client runs in
+a process of its own, with the scheduler, executor, store, journal and ledger of a command. The server is another
+process; it draws each latency by the body of the request alone, log-normal with sigma 0.5 and a mean of `--mean`
+(constant: every answer takes exactly that long, so that all calls of a round come back together).
 
 * `--stages one`: items of one judge's question each, `size` a slot, `direct/` at 256 slots and `hosted_vllm/` at 128;
   beside them plain aiohttp, which shows what the machine had to spare.
@@ -70,8 +70,6 @@ SLOTS = {
 }
 SIZE = {"one": 60, "all": 2}
 """Of `one`: calls a slot; of `all`: environments a slot."""
-MEAN = 1.0
-"""Seconds of a latency."""
 
 
 class Judging(Blocking):
@@ -274,7 +272,7 @@ def measured(client: str, slots: int, size: int, options: argparse.Namespace) ->
     sigma, script, served = SIGMA if options.latency == "lognormal" else 0.0, "", Served()
     if options.stages == "all":
         script = "library"
-    with running(json.dumps(ANSWER), MEAN, sigma=sigma, script=script, served=served) as url:
+    with running(json.dumps(ANSWER), options.mean, sigma=sigma, script=script, served=served) as url:
         done = subprocess.run([*command, "--url", url], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
     calls = [(came, seconds) for came, seconds in served.calls if came >= found["begun"]]
@@ -305,6 +303,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--stages", choices=("one", "all"), default="one")
     parser.add_argument("--latency", choices=("lognormal", "constant"), default="lognormal")
+    parser.add_argument("--mean", type=float, default=1.0, help="seconds of a latency")
     parser.add_argument("--clients", nargs="+", choices=(BASELINE, "direct/", "hosted_vllm/"))
     parser.add_argument("--slots", type=int, nargs="+", help="instead of each client's own")
     parser.add_argument("--size", type=int, help="calls a slot, or environments a slot with all stages")
