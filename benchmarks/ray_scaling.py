@@ -5,7 +5,8 @@
 each, one after another, go through the executors of a run: journal, ledger and all. The server answers at once, from a
 process of its own; it and the driver need CPU too, so that the bar asks for a core beyond the workers' own. The best of
 the repeats counts, since whatever else runs on the machine only takes away: where the workers did not get a core each,
-the machine was too small or too busy to tell. Needs `pip install 'synthtools[ray]'`.
+the machine was too small or too busy to tell, and the calls a second of a worker's core say how well they scale. Needs
+`pip install 'synthtools[ray]'`.
 """
 
 import argparse
@@ -169,14 +170,16 @@ def main() -> int:
             }
     ray.shutdown()
     print(f"{os.cpu_count()} CPUs, {CONCURRENCY} calls in flight, {QUESTIONS} calls an item")
-    print(f"{'':32}{'calls/s':>8}{'of one':>9}{'CPU ms a call: driver':>23}{'workers':>9}{'cores of workers':>18}")
+    head = f"{'':32}{'calls/s':>8}{'of one':>9}{'CPU ms a call: driver':>23}{'workers':>9}{'cores of workers':>18}"
+    print(f"{head}{'calls/s a core':>16}")
     for client, found in results.items():
         one = found[f"{options.workers[0]} workers"]["calls_s"]
         for name, best in found.items():
             share = best["calls_s"] / one
+            a_core = best["calls_s"] / best["cores"] if best["cores"] else 0.0
             print(
                 f"{client:20}{name:>12}{best['calls_s']:8.0f}{share:8.2f}x{best['driver_ms']:23.2f}"
-                f"{best['workers_ms']:9.2f}{best['cores']:18.2f}"
+                f"{best['workers_ms']:9.2f}{best['cores']:18.2f}{a_core:16.0f}"
             )
     found = results[options.clients[0]]
     scaling = found[f"{options.workers[-1]} workers"]["calls_s"] / found[f"{options.workers[0]} workers"]["calls_s"]

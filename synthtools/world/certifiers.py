@@ -9,6 +9,7 @@ line for each: the `Certification` of a behaviour, or the `Certificate` of a tas
 
 import asyncio
 import atexit
+import os
 import sys
 from collections.abc import Collection as SomeOf
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ Oracle = Behaviour | DesignedBehaviour
 
 SECONDS = 300.0
 """Most that one certification may take."""
+
+_NICENESS = 5
+"""How far the processes stand back: where cores are scarce, the event loop with its calls in flight comes first."""
 
 _COMMAND = (sys.executable, "-P", "-m", "synthtools.world.certifiers")  # -P: the working directory gives no modules
 
@@ -180,6 +184,7 @@ atexit.register(CERTIFIERS.close)
 
 
 def _main() -> None:
+    os.nice(_NICENESS)
     for line in sys.stdin.buffer:
         found = _TO_CERTIFY.validate_json(line).certified()
         sys.stdout.buffer.write(found.model_dump_json(by_alias=True).encode() + b"\n")

@@ -7,6 +7,7 @@ import pytest
 
 from synthtools.errors import (
     BudgetExceeded,
+    ConfigError,
     Dropped,
     ModelUnreachable,
     ParseError,
@@ -317,3 +318,12 @@ def test_more_samples_add_rollouts_to_the_tasks_that_exist(store: Store) -> None
     run(store, FakeModel())
     run(store, FakeModel(), profile=PROFILE.model_copy(update={"samples": 3}))
     assert store.counts()["trajectory-generation"] == {"done": 24}
+
+
+def test_an_error_of_the_user_that_all_items_make_at_once_ends_the_run_with_it(store: Store) -> None:
+    run(store, FakeModel(), ALL[:1])
+    wrong = FakeModel(lambda stage, item, what: ConfigError(f"{item}: no such setting"))
+    store.plan([Item("scenarios", f"bikes_{number:02d}", parent="bikes", position=0) for number in range(30)])
+    with pytest.raises(ConfigError, match="no such setting"):
+        run(store, wrong, limits=Limits(concurrency=64))
+    assert store.counts()["scenarios"].keys() == {"todo"}
