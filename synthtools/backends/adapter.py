@@ -6,7 +6,6 @@ signature alone is computed once; and an answer is used as it came or refused, n
 """
 
 import asyncio
-import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from synthtools.backends.prompt import field_notes, parse_prompt, schema_note, s
 from synthtools.backends.schemas import Bounds, WireSchema, closed_schema, wire_schema
 from synthtools.backends.scope import current_role
 from synthtools.errors import ConfigError, DataError, ParseError, ProviderError, SynthToolsError, TruncatedAnswer
+from synthtools.types.canonical import sha256_hex
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.schema_from import Hidden, SchemaFrom
 
@@ -217,7 +217,7 @@ class _Plan:
         self.marks = {name: mark for name, info in outputs.items() for mark in info.metadata
                       if isinstance(mark, SchemaFrom)}  # fmt: skip
         self._bounds = bounds
-        self._bound: OrderedDict[bytes, WireSchema] = OrderedDict()
+        self._bound: OrderedDict[str, WireSchema] = OrderedDict()
         self._lock = Lock()
         typed = {name: info for name, info in outputs.items() if name not in self.marks}
         self._type = _answer_type(self.title, typed) if typed else None
@@ -240,7 +240,7 @@ class _Plan:
         if self._unbound is not None:
             return self._unbound
         found = {name: resolve_path(mark.path, inputs) for name, mark in self.marks.items()}
-        key = hashlib.sha256(orjson.dumps(list(found.values()))).digest()
+        key = sha256_hex(orjson.dumps(list(found.values())))
         with self._lock:
             known = self._bound.get(key)
             if known is not None:

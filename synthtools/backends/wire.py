@@ -1,6 +1,5 @@
 """The one shape all transports speak: an OpenAI chat body in, a chat completion out."""
 
-import hashlib
 from typing import Any, Protocol, cast
 
 import orjson
@@ -9,6 +8,7 @@ from dspy.lm15 import Message, Request, Response, response_from_openai_chat
 from synthtools.backends.decisions import kept_logprobs
 from synthtools.backends.tools import assistant_message, kept_calls, offered, result_messages
 from synthtools.errors import ConfigError
+from synthtools.types.canonical import sha256_hex
 from synthtools.types.record import Json, JsonObject
 from synthtools.types.usage import Usage
 
@@ -76,7 +76,7 @@ def chat_body(request: Request) -> JsonObject:
 
 def body_key(role: str, model: str, attempt: int, body: JsonObject) -> str:
     """SHA-256 (hex) of what an answer depends on; the order of keys in a schema counts, elsewhere it is fixed here."""
-    return hashlib.sha256(orjson.dumps([role, model, attempt, body])).hexdigest()
+    return sha256_hex(orjson.dumps([role, model, attempt, body]))
 
 
 def schema_title(body: JsonObject) -> str:

@@ -1,12 +1,12 @@
 """Items: the units of work of a run, and what came of one."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import orjson
 
+from synthtools.types.canonical import sha256_hex
 from synthtools.types.record import Json
 
 Status = Literal["todo", "done", "dropped", "failed"]
@@ -77,4 +77,4 @@ def content_hash(payload: bytes, ignored: Sequence[str] = ()) -> str:
     value: Json = orjson.loads(payload)
     if ignored and isinstance(value, dict):
         value = {key: part for key, part in value.items() if key not in ignored}
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return sha256_hex(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))

@@ -41,7 +41,7 @@ class ItemJournal:
     def __init__(self, store: JournalStore, item: Item) -> None:
         self._store = store
         self._item = item
-        self._pending: list[Future[object]] = []
+        self._pending: list[Future[None]] = []
         self._keys: set[str] | None = None
         """Of the answers that are there, once `get` has looked: nobody else adds any."""
 
@@ -66,19 +66,12 @@ class ItemJournal:
         return self.get(key)
 
     def put(self, key: str, answer: JsonObject) -> None:
-        """Keeps an answer."""
-        self.put_packed(key, pack_answer(answer))
+        """Keeps an answer; it is packed where it is written, off the event loop."""
+        self._put(key, lambda: pack_answer(answer))
 
     def put_packed(self, key: str, answer: bytes) -> None:
         """Keeps an answer that was packed elsewhere."""
-        values = (*self._item.key, key, answer)
-        if self._keys is not None:
-            self._keys.add(key)
-        self._pending.append(
-            self._store.submit(
-                lambda connection: connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)
-            )
-        )
+        self._put(key, lambda: answer)
 
     def packed(self) -> dict[str, bytes]:
         """All answers by key, packed. Raises: RunError as `get`."""
@@ -86,6 +79,15 @@ class ItemJournal:
             self._pending.pop().result()
         found = self._store.rows("SELECT key, answer FROM journal WHERE stage = ? AND item = ?", self._item.key)
         return dict(cast("list[tuple[str, bytes]]", found))
+
+    def _put(self, key: str, packed: Callable[[], bytes]) -> None:
+        def insert(connection: sqlite3.Connection) -> None:
+            values = (*self._item.key, key, packed())
+            connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)
+
+        if self._keys is not None:
+            self._keys.add(key)
+        self._pending.append(self._store.submit(insert))
 
 
 def pack_answer(answer: JsonObject) -> bytes:

@@ -100,7 +100,9 @@ class Store(StoreReader):
 
         A record that replaces one of other content makes its children items to be done again.
         """
-        await asyncio.wrap_future(self._queue_outcome(outcome))
+        await asyncio.wrap_future(  # packed where it is written, off the event loop
+            self._writer.submit(lambda connection: _write_outcome(connection, outcome, _packed(outcome)))
+        )
 
     def put(self, outcome: Outcome) -> None:
         """`commit` for callers without a loop."""
@@ -120,7 +122,7 @@ class Store(StoreReader):
         return count
 
     def _queue_outcome(self, outcome: Outcome) -> "Future[None]":
-        body = zlib.compress(outcome.payload, 1) if outcome.status == "done" else b""
+        body = _packed(outcome)
         return self._writer.submit(lambda connection: _write_outcome(connection, outcome, body))
 
     def reopen_failed(self, stages: Sequence[str]) -> int:
@@ -175,6 +177,10 @@ def _insert(connection: sqlite3.Connection, items: Sequence[Item]) -> int:
         [(item.stage, item.id, item.parent, item.position, item.field) for item in items],
     )
     return connection.total_changes - before
+
+
+def _packed(outcome: Outcome) -> bytes:
+    return zlib.compress(outcome.payload, 1) if outcome.status == "done" else b""
 
 
 def _write_outcome(connection: sqlite3.Connection, outcome: Outcome, body: bytes) -> None:

@@ -25,6 +25,10 @@ MAX_DEPTH = 100
 """Deepest nesting of a value."""
 
 
+_KEPT = 2047
+"""Most bytes that hashlib hashes without letting other threads go on."""
+
+
 def check_json(value: object) -> None:
     """Refuses what JSON cannot carry faithfully.
 
@@ -44,7 +48,18 @@ def canonical_bytes(value: object) -> bytes:
 
 def content_hash(value: object) -> str:
     """SHA-256 of the canonical bytes, as 64 hex digits. Raises: StateError, as `check_json`."""
-    return hashlib.sha256(canonical_bytes(value)).hexdigest()
+    return sha256_hex(canonical_bytes(value))
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 of bytes, as 64 hex digits, in parts for which hashlib keeps the interpreter.
+
+    For longer ones it lets go of it, and the event loop waits longer to get it back than the hash takes.
+    """
+    digest = hashlib.sha256()
+    for start in range(0, len(data), _KEPT):
+        digest.update(data[start : start + _KEPT])
+    return digest.hexdigest()
 
 
 def same_json(left: object, right: object) -> bool:
