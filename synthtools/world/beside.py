@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import select
 import selectors
 import signal
 import subprocess
@@ -97,7 +96,7 @@ class Beside:
                     return None
                 if process.stdin in ready:
                     try:
-                        unsent = unsent[os.write(process.stdin.fileno(), unsent[: select.PIPE_BUF]) :]  # never blocks
+                        unsent = unsent[os.write(process.stdin.fileno(), unsent) :]
                     except BrokenPipeError:
                         return None
                     if not unsent:
@@ -123,6 +122,8 @@ class Beside:
             env=dict(self._environment()),
             start_new_session=True,  # Ctrl-C is for the run, which finishes what is in flight; and to end all at once
         )
+        assert running.stdin is not None
+        os.set_blocking(running.stdin.fileno(), False)  # a write takes what there is room for
         self._process, self._owner = _Process(running, said), os.getpid()
         return running
 
@@ -147,6 +148,6 @@ class Beside:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process that was not waited for yet, and those it forked."""
+    """Ends a process that was not waited for yet, and those it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

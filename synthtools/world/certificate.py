@@ -274,7 +274,7 @@ def _with_replay(certificate: Certificate, here: str, elsewhere: str) -> Certifi
     """The certificate with the check `replays`: a process with another hash seed gets the same, bit by bit."""
     same_there = here == elsewhere
     check = CertificateCheck(
-        name="replays", passed=same_there, detail="" if same_there else f"a fresh process got {elsewhere[:200]}"
+        name="replays", passed=same_there, detail="" if same_there else f"another process got {elsewhere[:200]}"
     )
     grade = certificate.grade if same_there else "refused"
     return certificate.model_copy(update={"grade": grade, "checks": (*certificate.checks, check)})

@@ -1,7 +1,7 @@
 """Replay of a task's gold solution, here or in a fresh process with another hash seed and order.
 
 `python -m synthtools.world.replay` reads tasks on standard input, one JSON record a line, and writes one line for each:
-`{"id", "fingerprint"}`, or `{"id", "error"}`. With `--apart`, a process of its own replays each, forked from this one.
+`{"id", "fingerprint"}`, or `{"id", "error"}`.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from synthtools.errors import ReplayError, SynthToolsError, WorldError
 from synthtools.types import Task
 from synthtools.types.canonical import content_hash
 from synthtools.types.record import Json, JsonObject, State
-from synthtools.world import sandbox
 from synthtools.world.beside import package_environment
 from synthtools.world.transitions import MemoryTransitions, Transitions
 from synthtools.world.world import Engine, World
@@ -130,20 +129,10 @@ def replaying_environment() -> dict[str, str]:
     return {**package_environment(), "PYTHONHASHSEED": "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"}
 
 
-def _main(apart: bool) -> None:
+def _main() -> None:
     for line in sys.stdin.buffer:
-        if not line.strip():
-            continue
-        child = os.fork() if apart else 0
-        if child:
-            _, status = os.waitpid(child, 0)
-            if status:
-                sys.exit(f"the process of a task ended with {os.waitstatus_to_exitcode(status)}")
-            continue
-        _answer(line)
-        if apart:
-            sandbox.close()
-            os._exit(0)  # taking an interpreter down takes longer than the replay
+        if line.strip():
+            _answer(line)
 
 
 def _answer(line: bytes) -> None:
@@ -159,4 +148,4 @@ def _answer(line: bytes) -> None:
 
 
 if __name__ == "__main__":
-    _main(apart="--apart" in sys.argv[1:])
+    _main()

@@ -1,7 +1,7 @@
-"""A process beside this one, with another hash seed, that replays tasks as they come, each in a fresh process.
+"""A process beside this one, with another hash seed, that replays tasks as they come.
 
-A run certifies its tasks one by one. Starting Python for each would take five times as long, so the process beside this
-one has its imports done, and forks for every task; `fingerprints_elsewhere` starts a new one for a whole batch.
+A run certifies its tasks one by one, and starting Python for each would take a hundred times as long as its replay;
+`fingerprints_elsewhere` starts a new process for a whole batch.
 """
 
 import atexit
@@ -20,7 +20,7 @@ class Replayer:
 
     def __init__(self, seconds: float = SECONDS_A_TASK) -> None:
         """Starts nothing yet. `seconds`: most that one task may take."""
-        self.beside = Beside((*COMMAND, "--apart"), replaying_environment, seconds)
+        self.beside = Beside(COMMAND, replaying_environment, seconds)
 
     def fingerprint(self, task: Task) -> str:
         """The fingerprint that the other process gets; `error: ...` where the replay fails.
