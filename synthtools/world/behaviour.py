@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from synthtools.world.certification import Certification
     from synthtools.world.example import Example
 
-_PRELUDE = """
+_SETUP = """
 import json as _st_json
-_st_in = _st_json.loads(_st_payload)
-_st_ids = _st_in["ids"]
 def new_id(collection):
     if collection not in _st_ids:
         raise ValueError("new_id: this tool does not write " + repr(collection))
@@ -35,10 +33,12 @@ def new_id(collection):
     while len(digits) < width:
         digits = "0" + digits
     return stem + digits
-_st_state = _st_in["state"]
 """
 
 _GUARD = """
+_st_in = _st_json.loads(_st_payload)
+_st_ids = _st_in["ids"]
+_st_state = _st_in["state"]
 _st_error = guard(_st_in["args"], _st_state, _st_in["now"])
 _st_out = {"error": _st_error, "state": _st_state}
 """
@@ -121,12 +121,7 @@ class Behaviour:
             "now": now,
             "ids": {name: list(id_series(name, records_of(part, name), schemas.get(name))) for name in tool.writes},
         }
-        rest = _ALONE if guard_only else _APPLY if self.has_apply else ""
-        text = sandbox.feed(
-            self.source + _PRELUDE + _GUARD + rest + _ANSWER,
-            {"_st_payload": orjson.dumps(payload).decode()},
-            limits,
-        )
+        text = sandbox.feed(_program(self.source, guard_only), {"_st_payload": orjson.dumps(payload).decode()}, limits)
         return _outcome(text, state, part)
 
     def certify(
@@ -175,6 +170,15 @@ def _problems(source: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _has_apply(source: str) -> bool:
     return dialect.defines(source, "apply")
+
+
+@lru_cache(maxsize=1024)
+def _program(source: str, guard_only: bool) -> sandbox.Program:
+    renewal = dialect.renewal(source)
+    rest = _ALONE if guard_only else _APPLY if _has_apply(source) else ""
+    return sandbox.Program(
+        source + _SETUP, (renewal or "") + _GUARD + rest + _ANSWER, leaves_nothing=renewal is not None
+    )
 
 
 def _outcome(text: str, before: State, part: State) -> Outcome:

@@ -112,24 +112,22 @@ class Comparison:
 
     def _diff_records(self, name: str, expected: JsonObject, actual: JsonObject) -> Iterator[Difference]:
         for record_id in dict.fromkeys((*expected, *actual)):
-            path = pointer(name, record_id)
             if record_id not in actual:
-                yield Difference(path, expected[record_id], None, "missing")
+                yield Difference(pointer(name, record_id), expected[record_id], None, "missing")
                 continue
             if record_id not in expected:
-                yield Difference(path, None, actual[record_id], "extra")
+                yield Difference(pointer(name, record_id), None, actual[record_id], "extra")
                 continue
             left, right = expected[record_id], actual[record_id]
-            if left is right:
+            if same(left, right):
                 continue
             if not (isinstance(left, dict) and isinstance(right, dict)):
-                if not same(left, right):
-                    yield Difference(path, left, right, "changed")
+                yield Difference(pointer(name, record_id), left, right, "changed")
                 continue
             for field in dict.fromkeys((*left, *right)):
                 rule = self._rule(f"{name}.{field}")
                 if not self._field_same(rule, left, right, field):
-                    place = path + pointer(field)
+                    place = pointer(name, record_id, field)
                     yield Difference(place, left.get(field), right.get(field), "changed", rule == "judge")
 
     def _content(self, name: str, record: Json) -> Json:

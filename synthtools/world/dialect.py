@@ -78,6 +78,47 @@ def defines(source: str, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in _parse(source).body)
 
 
+def renewal(source: str) -> str | None:
+    """Statements after which calling a source that may run is as in a fresh session; None: there are none.
+
+    All that a call can change and leave behind are the lists, dicts and sets among the constants, where a function has
+    got hold of one under another name: these statements assign them anew. Functions and modules take no attributes,
+    and nothing in them changes, the context of `decimal` apart.
+    """
+    constants: dict[str, str] = {}
+    bound: list[str] = []
+    for node in _parse(source).body:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.FunctionDef():
+                bound += [name for inner in (node, *getattr(node, "names", ())) for name in _bound(inner)]
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                bound.append(name)
+                if any(isinstance(part, ast.List | ast.Dict | ast.Set | ast.Call) for part in ast.walk(value)):
+                    constants[name] = f"{name} = {ast.unparse(value)}"
+            case _:
+                pass
+    if len(set(bound)) < len(bound) or "decimal" in _imported(source):
+        return None
+    return "\n".join(constants.values())
+
+
+def _imported(source: str) -> set[str | None]:
+    """The modules that a source imports, anywhere."""
+    found: set[str | None] = set()
+    for node in ast.walk(_parse(source)):
+        match node:
+            case ast.Import(names=names):
+                found.update(alias.name for alias in names)
+            case ast.ImportFrom(module=module):
+                found.add(module)
+            case _:
+                pass
+    return found
+
+
 _parsing = Lock()
 
 

@@ -1,7 +1,8 @@
 """The sandbox: `pydantic-monty` workers in which behaviours run, bounded in time, memory, recursion and output.
 
-A pool of worker processes is made on first use and closed at exit. Every feed gets a fresh session: nothing that one
-call leaves behind is there for the next.
+A pool of worker processes is made on first use and closed at exit. Nothing that one call leaves behind is there for the
+next: each gets a fresh session, or that of an earlier call of the same program, if the program's call begins by putting
+right whatever a call may have changed.
 """
 
 import atexit
@@ -12,12 +13,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pydantic_monty
-from pydantic_monty import Monty
+from pydantic_monty import Monty, MontySession
 
 from synthtools.errors import SandboxError
 
 PROCESSES = max(2, os.cpu_count() or 2)
-"""Most workers, and so feeds at once."""
+"""Most feeds at once."""
+
+_WORKERS = PROCESSES + 2
+"""Most workers: those that no feed is under way in keep their session for the next call of the same program."""
 
 _FROZEN = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -38,54 +42,133 @@ class Limits(NamedTuple):
 DEFAULT_LIMITS = Limits()
 
 
-class _Pool:
-    """The process-wide pool; a forked process makes its own."""
+class Program(NamedTuple):
+    """What a session runs."""
+
+    setup: str
+    """Runs once in a session, before its first call."""
+    call: str
+    """Runs at each call. The value of its last expression is the answer."""
+    leaves_nothing: bool = False
+    """Whether a call is the same in a session in which others were made, so that theirs may be used for it."""
+
+
+class _Session(NamedTuple):
+    """A session in which calls of one program were made, with its worker."""
+
+    setup: str
+    limits: Limits
+    open: MontySession
+
+
+class _Sessions:
+    """The sessions of this process: one for each feed under way, and those that wait for another call of theirs."""
 
     def __init__(self) -> None:
+        self._slots = threading.Semaphore(PROCESSES)
         self._lock = threading.Lock()
         self._pool: Monty | None = None
-        self._owner = 0
+        self._kept: list[_Session] = []
+        """From the one that has waited longest."""
+        self._open = 0
 
-    def get(self) -> Monty:
-        pool = self._pool
-        if pool is not None and self._owner == os.getpid():
-            return pool
-        with self._lock:
-            if self._pool is None or self._owner != os.getpid():
-                self._pool = Monty(min_processes=1, max_processes=PROCESSES).__enter__()
-                self._owner = os.getpid()
-            return self._pool
+    def answer(self, program: Program, inputs: Mapping[str, str], limits: Limits) -> object:
+        """What a program's call evaluates to. Raises: MontyError."""
+        with self._slots:
+            kept = self._take(program.setup, limits) if program.leaves_nothing else None
+            if kept is not None:
+                try:
+                    return self._called(kept, program.call, program, inputs)
+                except pydantic_monty.MontyError:
+                    pass  # a fresh session tells whether the program is to blame, or what the session has been through
+            try:
+                return self._called(self._begun(program.setup, limits), program.setup + program.call, program, inputs)
+            except pydantic_monty.MontyCrashedError as error:
+                if error.timed_out:
+                    raise
+                # A worker also dies of a signal meant for the whole process group.
+                return self._called(self._begun(program.setup, limits), program.setup + program.call, program, inputs)
 
     def close(self) -> None:
+        """Ends the sessions that wait, and the workers."""
         with self._lock:
-            if self._pool is not None and self._owner == os.getpid():
+            while self._kept:
+                self._end(self._kept.pop())
+            if self._pool is not None:
                 self._pool.__exit__(None, None, None)
             self._pool = None
 
+    def _take(self, setup: str, limits: Limits) -> _Session | None:
+        with self._lock:
+            for index in range(len(self._kept) - 1, -1, -1):
+                if self._kept[index].setup == setup and self._kept[index].limits == limits:
+                    return self._kept.pop(index)
+        return None
 
-_POOL = _Pool()
-atexit.register(_POOL.close)
+    def _begun(self, setup: str, limits: Limits) -> _Session:
+        """A fresh session; the one that has waited longest makes room for it."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = Monty(min_processes=1, max_processes=_WORKERS).__enter__()
+            if self._open == _WORKERS:
+                self._end(self._kept.pop(0))
+            checked_out = self._pool.checkout(
+                limits={
+                    "max_feed_duration_secs": limits.seconds,
+                    "max_memory": limits.memory,
+                    "max_recursion_depth": limits.recursion,
+                    "max_suspensions": 16,
+                },
+                os_policy={"datetime": _FROZEN, "sleep": "zero", "random_start": {"seed": 0}},
+            )
+            self._open += 1
+        try:
+            return _Session(setup, limits, checked_out.__enter__())
+        except BaseException:
+            with self._lock:
+                self._open -= 1
+            raise
+
+    def _called(self, session: _Session, code: str, program: Program, inputs: Mapping[str, str]) -> object:
+        """Makes a call, and keeps the session for the next one if it came to an end."""
+        fine = False
+        try:
+            said = pydantic_monty.CollectString(1 << 16)
+            answer = session.open.feed_run(code, inputs=dict(inputs), print_callback=said)
+            fine = program.leaves_nothing
+            return answer
+        finally:
+            with self._lock:
+                if fine:
+                    self._kept.append(session)
+                else:
+                    self._end(session)
+
+    def _end(self, session: _Session) -> None:
+        self._open -= 1
+        session.open.__exit__(None, None, None)
+
+
+_sessions = [_Sessions()]
+"""Those of this process are the last ones; a forked process leaves its parent's alone."""
+os.register_at_fork(after_in_child=lambda: _sessions.append(_Sessions()))
+atexit.register(lambda: close())
 
 
 def close() -> None:
     """Ends the workers of this process; the next feed starts others."""
-    _POOL.close()
+    _sessions[-1].close()
 
 
-def feed(source: str, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
-    """Runs a source in a fresh session and returns the text that its last expression evaluates to.
+def feed(program: Program, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
+    """Makes a call of a program and returns the text that it evaluates to.
 
     Raises:
         SandboxError: It crashed, ran out of its limits or gave no text; the message is `line N: Type: text` where a
-            line of the source is to blame.
+            line of the program is to blame.
     """
     try:
-        try:
-            answer = _feed(source, inputs, limits)
-        except pydantic_monty.MontyCrashedError as error:
-            if error.timed_out:
-                raise
-            answer = _feed(source, inputs, limits)  # a worker also dies of a signal meant for the whole process group
+        answer = _sessions[-1].answer(program, inputs, limits)
     except pydantic_monty.MontyError as error:
         raise SandboxError(_reason(error)) from None
     if not isinstance(answer, str):
@@ -93,19 +176,6 @@ def feed(source: str, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS
     if len(answer) > limits.output:
         raise SandboxError(f"OutputLimit: the answer has {len(answer)} characters; at most {limits.output} are allowed")
     return answer
-
-
-def _feed(source: str, inputs: Mapping[str, str], limits: Limits) -> object:
-    with _POOL.get().checkout(
-        limits={
-            "max_feed_duration_secs": limits.seconds,
-            "max_memory": limits.memory,
-            "max_recursion_depth": limits.recursion,
-            "max_suspensions": 16,
-        },
-        os_policy={"datetime": _FROZEN, "sleep": "zero", "random_start": {"seed": 0}},
-    ) as session:
-        return session.feed_run(source, inputs=dict(inputs), print_callback=pydantic_monty.CollectString(1 << 16))
 
 
 def _reason(error: pydantic_monty.MontyError) -> str:

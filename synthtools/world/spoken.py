@@ -177,7 +177,7 @@ class SpokenText:
         """The phrase as whole words, whatever stands between its words."""
         tokens = re.findall(r"\w+|[^\w\s]", unicodedata.normalize("NFKC", phrase).casefold())
         tokens = [token for token in tokens if re.match(r"\w", token) or token in "@#$€£+&"]
-        if not tokens:
+        if not tokens or not self._has_start_of(phrase):
             return None
         # As it stands first: ORD-1 is neither in ORD-12 nor in ORD-1-2.
         exact = re.escape(re.sub(r"\s+", " ", phrase.casefold().strip()))
@@ -191,6 +191,11 @@ class SpokenText:
         pattern = between.join(map(re.escape, tokens))
         match = re.search(rf"(?<!\w){pattern}(?!\w)", self.text) if len(tokens) < 400 else None
         return match.group() if match else None
+
+    def _has_start_of(self, phrase: str) -> bool:
+        """Whether the first letters of a phrase are in the text, without which no form of it is."""
+        start = re.search("[a-z0-9]+", phrase.casefold()) if phrase.isascii() else None
+        return start is None or start.group() in self.text
 
     def _phone(self, value: str) -> str | None:
         """A number of seven digits or more, whatever stands between them."""
@@ -256,8 +261,7 @@ class SpokenText:
 
     def _any(self, forms: Iterable[str]) -> str | None:
         for form in forms:
-            match = re.search(rf"(?<![\w]){re.escape(form)}(?![\w])", self.text)
-            if match:
+            if form in self.text and (match := re.search(rf"(?<![\w]){re.escape(form)}(?![\w])", self.text)):
                 return match.group()
         return None
 

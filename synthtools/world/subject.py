@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
+
 from synthtools.errors import SandboxError
 from synthtools.types import Collection, Tool
 from synthtools.types.record import JsonObject, State
@@ -61,29 +63,32 @@ class Subject:
         self.schema = StateSchema(collections)
         self.equivalence = Equivalence(tool, collections)
         self.declared = tuple(dict.fromkeys((*tool.reads, *tool.writes)))
+        self._outcomes: dict[bytes, Outcome] = {}
+        """By all that a call depends on."""
 
     def run(self, arguments: JsonObject, before: State, *, now: str | None = None, guard_only: bool = False) -> Outcome:
-        """One call. Raises: SandboxError."""
-        return self.behaviour.run(
-            self.tool,
-            arguments,
-            before,
-            now=self.now if now is None else now,
-            collections=self.collections,
-            guard_only=guard_only,
-        )
+        """What comes of a call; of the same one, what came of it before. Raises: SandboxError."""
+        now = self.now if now is None else now
+        seen = {name: before[name] for name in self.declared if name in before}
+        key = orjson.dumps([guard_only, now, arguments, seen])
+        known = self._outcomes.get(key)
+        if known is None:
+            known = self._outcomes[key] = self._run(arguments, before, now, guard_only)
+        return known
 
     def run_well(self, arguments: JsonObject, before: State, *, guard_only: bool = False) -> Outcome:
-        """One call that must not crash. Raises: Failed (`no_crash`)."""
+        """What comes of a call that must not crash. Raises: Failed (`no_crash`)."""
         try:
             return self.run(arguments, before, guard_only=guard_only)
         except SandboxError as error:
             raise self._crash(error, arguments, before) from None
 
-    def again(self, run: DrawnRun, before: State | None = None) -> Outcome:
+    def again(self, run: DrawnRun) -> Outcome:
         """Makes a drawn call once more, its guard alone if only that counted. Raises: Failed (`no_crash`)."""
-        start = run.before if before is None else before
-        return self.run_well(run.arguments, start, guard_only=not run.whole)
+        try:
+            return self._run(run.arguments, run.before, self.now, guard_only=not run.whole)
+        except SandboxError as error:
+            raise self._crash(error, run.arguments, run.before) from None
 
     def part(self, state: State) -> State:
         """The slice of a state that the tool declares."""
@@ -92,6 +97,11 @@ class Subject:
     def ending(self, outcome: Outcome) -> Ending:
         """An outcome's answer and state, to be compared."""
         return Ending(outcome.data, outcome.state)
+
+    def _run(self, arguments: JsonObject, before: State, now: str, guard_only: bool) -> Outcome:
+        return self.behaviour.run(
+            self.tool, arguments, before, now=now, collections=self.collections, guard_only=guard_only
+        )
 
     def _crash(self, error: SandboxError, arguments: JsonObject, before: State) -> Failed:
         part: Part = "apply"

@@ -7,7 +7,7 @@ a failed call cost nothing.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import orjson
 
@@ -25,6 +25,7 @@ from synthtools.types import (
     ToolCode,
     Transition,
 )
+from synthtools.types.canonical import check_json
 from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject
 from synthtools.world.behaviour import Behaviour, Outcome
@@ -143,7 +144,7 @@ class World:
     @property
     def state(self) -> State:
         """A copy of the state."""
-        return copy_state(self._state)
+        return cast("State", orjson.loads(orjson.dumps(self._state)))  # it was checked when it came, and is in order
 
     @property
     def tools(self) -> tuple[Tool, ...]:
@@ -380,6 +381,7 @@ class World:
     def _finish(self, call: ToolCall, answer: _Answer) -> Response:
         if answer.patch:
             # The transcript's patch belongs to the caller, who may change it.
+            check_json(list(answer.patch))
             patch: Patch = tuple(orjson.loads(orjson.dumps(answer.patch)))
             self._state = _ordered(apply_patch(self._state, patch), patch)
         self._transcript.append(Exchange(call, answer.response, answer.patch))

@@ -6,7 +6,7 @@ from synthtools.errors import BehaviourRefused, SandboxError
 from synthtools.types import Parameter, Tool
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.dialect import problems
-from synthtools.world.sandbox import Limits, feed
+from synthtools.world.sandbox import Limits, Program, feed
 
 TOOL = Tool(name="T", description="", parameters={"n": Parameter(type="integer")}, output={}, writes=("things",))
 STATE = {"things": {"TH-1": {"n": 1}}}
@@ -128,9 +128,9 @@ def test_ordinary_code_is_let_through():
 
 
 def test_nothing_is_left_from_one_feed_to_the_next():
-    feed("left = 1\n'done'", {})
+    feed(Program("", "left = 1\n'done'"), {})
     with pytest.raises(SandboxError, match="NameError"):
-        feed("str(left)", {})
+        feed(Program("", "str(left)"), {})
 
 
 def test_a_name_of_ones_own_may_be_that_of_a_refused_builtin():
