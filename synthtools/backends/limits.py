@@ -16,17 +16,18 @@ away two places, then four, as its own waits get longer: room is made until it i
 Slowness is no refusal: answers differ in length, machines are busy with other things, and a server that batches is
 slower and still gets more done. So where clearly more got done at a lower load (at half the load, say, in less than
 half the time an answer), the limit is lowered on trial only: unless as much gets done under it, it is taken back, and
-the next trial comes later. What gets done is counted in answers and in tokens, and both have to say so: the stages of a
-run follow each other, short answers alone make a token slower, and long ones an answer.
+the next trial comes later. Either way the times at higher loads are forgotten: those of a busy minute would else lower
+the limit whenever it has risen again. What gets done is counted in answers and in tokens, and both have to say so: the
+stages of a run follow each other, short answers alone make a token slower, and long ones an answer.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 _FEWEST_ANSWERS = 32
-"""Answers at a load before its speed is judged."""
-_MEMORY = 1.0 / 32
-"""Weight of the newest answer in a smoothed time."""
+"""Answers at a load before its speed is judged, or as many as are in flight there: the quick ones come first."""
+_ROUNDS = 2.0
+"""So many times that number are remembered in a smoothed time."""
 _STEPS = 4
 """Loads are told apart by so many steps between a load and its double."""
 _CLEARLY_MORE = 1.25
@@ -52,19 +53,24 @@ _TOKENS_OF_NOTHING = 20.0
 class _Speed:
     """Smoothed seconds of an answer, and a token of it, at about one load."""
 
+    load: float
     answers: int = 0
     seconds: float = 0.0
     a_token: float = 0.0
 
     @property
     def known(self) -> bool:
-        return self.answers >= _FEWEST_ANSWERS
+        return self.answers >= self._fewest
 
     def add(self, seconds: float, tokens: int) -> None:
         self.answers += 1
-        weight = max(_MEMORY, 1.0 / self.answers)
+        weight = max(1.0 / (_ROUNDS * self._fewest), 1.0 / self.answers)
         self.seconds += weight * (seconds - self.seconds)
         self.a_token += weight * (seconds / (tokens + _TOKENS_OF_NOTHING) - self.a_token)
+
+    @property
+    def _fewest(self) -> float:
+        return max(_FEWEST_ANSWERS, self.load)
 
     def exceeds(self, other: "_Speed", times: float) -> bool:
         """Whether an answer and a token both take more than so many times as long as they do there."""
@@ -80,7 +86,7 @@ class _Trial:
     speed_before: _Speed
     since: float
     """When answers begin to count."""
-    speed: _Speed = field(default_factory=_Speed)
+    speed: _Speed
 
 
 class AdaptiveLimit:
@@ -114,14 +120,14 @@ class AdaptiveLimit:
         """A call was answered.
 
         Args:
-            load: Most calls in flight that it saw.
+            load: Calls in flight when it began; the most that it saw would be more for a call that takes longer.
             tokens: Length of the answer; 0 where it is not known.
             started: When the call began.
             now: When it was over.
         """
         self._room = min(float(self.ceiling), self._room + _GIVEN_BACK)
-        step = round(_STEPS * math.log2(load))
-        here = self._speeds.setdefault(step, _Speed())
+        step = _step(load)
+        here = self._speeds.setdefault(step, _Speed(load))
         here.add(now - started, tokens)
         if self._trial is not None:
             self._tried(self._trial, tokens, started, now)
@@ -129,7 +135,8 @@ class AdaptiveLimit:
         self._calm += 1
         if self._calm >= self._patience * self.value > self._patience and self._lower_did_more(step, here):
             since = now + _SETTLED * here.seconds
-            self._trial = _Trial(max(1.0, self.value * _TRIAL_KEEPS), self.value, replace(here), since)
+            limit = max(1.0, self.value * _TRIAL_KEEPS)
+            self._trial = _Trial(limit, self.value, replace(here), since, _Speed(limit))
         else:
             self._useful = min(float(self.ceiling), self._useful + _REGROWTH)
 
@@ -150,7 +157,12 @@ class AdaptiveLimit:
         if not trial.speed.known:
             return
         self._trial, self._calm = None, 0
+        self._speeds = {step: speed for step, speed in self._speeds.items() if step <= _step(trial.limit)}
         if trial.speed_before.exceeds(trial.speed, _AS_MUCH * trial.limit_before / min(self._room, trial.limit)):
             self._patience, self._useful = _FIRST_PATIENCE, trial.limit
         else:
             self._patience *= 2
+
+
+def _step(load: float) -> int:
+    return round(_STEPS * math.log2(load))

@@ -273,8 +273,7 @@ class Replicas:
             replica.failures = replica.rests = 0
             replica.last = None
         if lease.tokens >= 0:
-            load = max(lease.load, replica.in_flight + 1)
-            replica.limit.answered(load, lease.tokens, lease.started, now)
+            replica.limit.answered(lease.load, lease.tokens, lease.started, now)
 
     def _failed(self, replica: Replica, lease: Lease, failure: Transient, now: float) -> None:
         replica.failures += 1

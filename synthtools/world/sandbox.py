@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pydantic_monty
 from pydantic_monty import Monty, MontySession
 
-from synthtools.errors import SandboxError
+from synthtools.errors import SandboxError, UsageError
 
 PROCESSES = max(2, os.cpu_count() or 2)
 """Most feeds at once."""
@@ -68,12 +68,16 @@ class _Sessions:
         self._slots = threading.Semaphore(PROCESSES)
         self._lock = threading.Lock()
         self._pool: Monty | None = None
+        self._owner = os.getpid()
+        """The process that the pool belongs to."""
         self._kept: list[_Session] = []
         """From the one that has waited longest."""
         self._open = 0
 
     def answer(self, program: Program, inputs: Mapping[str, str], limits: Limits) -> object:
-        """What a program's call evaluates to. Raises: MontyError."""
+        """What a program's call evaluates to. Raises: MontyError, UsageError."""
+        if self._pool is not None and self._owner != os.getpid():  # pydantic-monty would wait for ever
+            raise UsageError("a process forked from one that has used the sandbox cannot use it: start it by `spawn`")
         with self._slots:
             kept = self._take(program.setup, limits) if program.leaves_nothing else None
             if kept is not None:
@@ -90,7 +94,9 @@ class _Sessions:
                 return self._called(self._begun(program.setup, limits), program.setup + program.call, program, inputs)
 
     def close(self) -> None:
-        """Ends the sessions that wait, and the workers."""
+        """Ends the sessions that wait, and the workers; a forked process leaves those of its parent alone."""
+        if self._owner != os.getpid():
+            return
         with self._lock:
             while self._kept:
                 self._end(self._kept.pop())
@@ -109,7 +115,7 @@ class _Sessions:
         """A fresh session; the one that has waited longest makes room for it."""
         with self._lock:
             if self._pool is None:
-                self._pool = Monty(min_processes=1, max_processes=_WORKERS).__enter__()
+                self._pool, self._owner = Monty(min_processes=1, max_processes=_WORKERS).__enter__(), os.getpid()
             if self._open == _WORKERS:
                 self._end(self._kept.pop(0))
             checked_out = self._pool.checkout(
@@ -149,15 +155,15 @@ class _Sessions:
         session.open.__exit__(None, None, None)
 
 
-_sessions = [_Sessions()]
-"""Those of this process are the last ones; a forked process leaves its parent's alone."""
-os.register_at_fork(after_in_child=lambda: _sessions.append(_Sessions()))
-atexit.register(lambda: close())
+_SESSIONS = _Sessions()
 
 
 def close() -> None:
     """Ends the workers of this process; the next feed starts others."""
-    _sessions[-1].close()
+    _SESSIONS.close()
+
+
+atexit.register(close)
 
 
 def feed(program: Program, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
@@ -166,9 +172,10 @@ def feed(program: Program, inputs: Mapping[str, str], limits: Limits = DEFAULT_L
     Raises:
         SandboxError: It crashed, ran out of its limits or gave no text; the message is `line N: Type: text` where a
             line of the program is to blame.
+        UsageError: This process was forked from one that has used the sandbox.
     """
     try:
-        answer = _sessions[-1].answer(program, inputs, limits)
+        answer = _SESSIONS.answer(program, inputs, limits)
     except pydantic_monty.MontyError as error:
         raise SandboxError(_reason(error)) from None
     if not isinstance(answer, str):

@@ -181,6 +181,13 @@ def test_a_server_that_is_slow_for_a_reason_of_its_own_keeps_its_calls() -> None
     assert limits[-1] == 64
 
 
+def test_a_busy_minute_at_a_high_load_does_not_lower_the_limit_whenever_it_rises_again() -> None:
+    answers = itertools.count()
+    limits = simulated(lambda load: 3.0 if next(answers) < 1000 and load > 48 else 1.0, 64, 6000)
+    assert min(limits[:1000]) < 60
+    assert set(limits[-3000:]) == {64}
+
+
 def test_long_answers_are_not_slow_ones() -> None:
     limit = AdaptiveLimit(64)
     for load, tokens in ((20, 20), (40, 380)):

@@ -1,12 +1,17 @@
 """Hostile and careless behaviours: each is refused before it runs, or contained when it does."""
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
-from synthtools.errors import BehaviourRefused, SandboxError
+from synthtools.errors import BehaviourRefused, SandboxError, UsageError
 from synthtools.types import Parameter, Tool
 from synthtools.world.behaviour import Behaviour
 from synthtools.world.dialect import problems
-from synthtools.world.sandbox import Limits, Program, feed
+from synthtools.world.sandbox import Limits, Program, close, feed
 
 TOOL = Tool(name="T", description="", parameters={"n": Parameter(type="integer")}, output={}, writes=("things",))
 STATE = {"things": {"TH-1": {"n": 1}}}
@@ -131,6 +136,55 @@ def test_nothing_is_left_from_one_feed_to_the_next():
     feed(Program("", "left = 1\n'done'"), {})
     with pytest.raises(SandboxError, match="NameError"):
         feed(Program("", "str(left)"), {})
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("SEEN = [1]\ndef add(seen):\n    seen.append(1)\n    return len(seen)", "return add(SEEN)"),
+        ("SEEN: dict = {'a': [1]}\ndef add(seen):\n    seen['a'] += [1]\n    return seen", "return add(SEEN)"),
+        ("SEEN = ([1],)\ndef add(seen):\n    seen[0].clear()\n    return seen", "return list(add(SEEN))"),
+        ("SEEN = set()\ndef add(seen):\n    seen.add(1)\n    return len(seen)", "return add(SEEN)"),
+        ("SEEN = [1]\nSEEN = [1, 2]\ndef add(seen):\n    seen.pop()\n    return seen", "return add(SEEN)"),
+        (
+            "from decimal import Context, Decimal, setcontext",
+            "x = str(Decimal(1) / 3)\nsetcontext(Context(prec=3))\nreturn x",
+        ),
+        ("", "return [new_id('things'), str(guard)]"),
+    ],
+)
+def test_nothing_is_left_from_one_call_of_a_behaviour_to_the_next(head: str, body: str) -> None:
+    first = run(body, head).data
+    assert [run(body, head).data for _ in range(3)] == [first] * 3
+
+
+def test_calls_go_on_where_the_worker_of_the_last_ones_was_killed() -> None:
+    assert run("return 1").data == 1
+    for child in Path("/proc/self/task").glob("*/children"):
+        for pid in child.read_text().split():
+            if b"monty" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
+    assert run("return 1").data == 1
+
+
+def test_a_process_forked_after_the_first_call_is_told_so_and_leaves_its_parents_workers_alone() -> None:
+    assert run("return 1").data == 1
+    child = os.fork()
+    if not child:
+        try:
+            run("return 1")
+        except UsageError as error:
+            close()
+            os._exit(3 if "spawn" in str(error) else 4)
+        os._exit(5)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert run("return 1").data == 1
+
+
+def test_calls_of_more_behaviours_than_there_are_workers_at_once() -> None:
+    with ThreadPoolExecutor(16) as threads:
+        numbers = list(range(12)) * 8
+        assert list(threads.map(lambda number: run(f"return {number}").data, numbers)) == numbers
 
 
 def test_a_name_of_ones_own_may_be_that_of_a_refused_builtin():
