@@ -1,4 +1,4 @@
-"""Behaviours: a tool as code. It runs only in the sandbox, every call in a fresh session."""
+"""Behaviours: a tool as code. It runs only in the sandbox, every call as in a fresh session."""
 
 import json
 from collections.abc import Mapping, Sequence
