@@ -85,7 +85,7 @@ def renewal(source: str) -> str | None:
     got hold of one under another name: these statements assign them anew. Functions and modules take no attributes,
     and nothing in them changes, the context of `decimal` apart.
     """
-    constants: dict[str, str] = {}
+    constants: dict[str, ast.expr] = {}
     bound: list[str] = []
     for node in _parse(source).body:
         match node:
@@ -97,12 +97,20 @@ def renewal(source: str) -> str | None:
             ):
                 bound.append(name)
                 if any(isinstance(part, ast.List | ast.Dict | ast.Set | ast.Call) for part in ast.walk(value)):
-                    constants[name] = f"{name} = {ast.unparse(value)}"
+                    constants[name] = value
             case _:
                 pass
-    if len(set(bound)) < len(bound) or "decimal" in _imported(source):
+    if len(set(bound)) < len(bound) or "set" in bound or "decimal" in _imported(source) or _names_iter(source):
         return None
-    return "\n".join(constants.values())
+    try:
+        return "\n".join(f"{name} = {ast.unparse(value)}" for name, value in constants.items())
+    except (ValueError, RecursionError):  # a number of too many digits, or nesting that only just could be read
+        return None
+
+
+def _names_iter(source: str) -> bool:
+    """Whether a source makes an iterator by name, whose text tells where in the session's memory it is."""
+    return any(isinstance(node, ast.Name) and node.id == "iter" for node in ast.walk(_parse(source)))
 
 
 def _imported(source: str) -> set[str | None]:
@@ -315,7 +323,7 @@ def _function_problems(node: ast.FunctionDef | ast.Lambda, line: int) -> Iterato
     if isinstance(node, ast.FunctionDef) and node.decorator_list:
         yield line, "decorators are not available"
     for default in [*node.args.defaults, *(value for value in node.args.kw_defaults if value is not None)]:
-        if not isinstance(default, ast.Constant | ast.UnaryOp):
+        if not isinstance(default.operand if isinstance(default, ast.UnaryOp) else default, ast.Constant):
             yield line, "a default must be a plain constant: a list or dict would outlive the call"
 
 

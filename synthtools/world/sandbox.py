@@ -68,15 +68,15 @@ class _Sessions:
         self._slots = threading.Semaphore(PROCESSES)
         self._lock = threading.Lock()
         self._pool: Monty | None = None
-        self._owner = os.getpid()
-        """The process that the pool belongs to."""
+        self._owner: int | None = None
+        """The process that made a pool, once one has."""
         self._kept: list[_Session] = []
         """From the one that has waited longest."""
         self._open = 0
 
     def answer(self, program: Program, inputs: Mapping[str, str], limits: Limits) -> object:
         """What a program's call evaluates to. Raises: MontyError, UsageError."""
-        if self._pool is not None and self._owner != os.getpid():  # pydantic-monty would wait for ever
+        if self._owner not in (None, os.getpid()):  # pydantic-monty would wait for ever
             raise UsageError("a process forked from one that has used the sandbox cannot use it: start it by `spawn`")
         with self._slots:
             kept = self._take(program.setup, limits) if program.leaves_nothing else None
@@ -116,7 +116,7 @@ class _Sessions:
         with self._lock:
             if self._pool is None:
                 self._pool, self._owner = Monty(min_processes=1, max_processes=_WORKERS).__enter__(), os.getpid()
-            if self._open == _WORKERS:
+            if self._open >= _WORKERS and self._kept:
                 self._end(self._kept.pop(0))
             checked_out = self._pool.checkout(
                 limits={

@@ -50,6 +50,12 @@ def run(body, head="", limits=None):
         ("print('hello')", "return {}", "outside functions"),
         ("X = [n for n in range(3)]", "return {}", "outside functions"),
         ("", "def inner(seen=[]):\n    return seen\nreturn inner()", "outlive"),
+        ("def inner(seen=not (Y := [0])):\n    return Y", "return inner()", "outlive"),
+        (
+            "from collections import Counter\ndef inner(seen=+Counter('a')):\n    return seen",
+            "return inner()",
+            "outlive",
+        ),
         ("", "return hash('a')", "differs between runs"),
         ("", "return [x for x in {'b', 'a'}]", "order of a set"),
         ("", "names = set(['b', 'a'])\nreturn list(names)", "order of a set"),
@@ -151,6 +157,18 @@ def test_nothing_is_left_from_one_feed_to_the_next():
             "x = str(Decimal(1) / 3)\nsetcontext(Context(prec=3))\nreturn x",
         ),
         ("", "return [new_id('things'), str(guard)]"),
+        ("", "return str(iter([1]))"),
+        (
+            "",
+            "return [str(x) for x in (zip([1], [2]), map(len, ['a']), enumerate([1]), reversed([1]))]",
+        ),
+        ("", "return [str(x for x in [1]), str({1: 2}.items()), str(lambda x: x), f'{range(3)}']"),
+        (
+            "B = set()\nA = [1]\ndef set():\n    return A\ndef add(x):\n    x.append(1)\n    return len(x)",
+            "return [add(A), len(B)]",
+        ),
+        ("X = [0x" + "f" * 4000 + "]", "return len(X)"),
+        ("X = " + "[" * 90 + "]" * 90, "return len(X)"),
     ],
 )
 def test_nothing_is_left_from_one_call_of_a_behaviour_to_the_next(head: str, body: str) -> None:
@@ -169,6 +187,7 @@ def test_calls_go_on_where_the_worker_of_the_last_ones_was_killed() -> None:
 
 def test_a_process_forked_after_the_first_call_is_told_so_and_leaves_its_parents_workers_alone() -> None:
     assert run("return 1").data == 1
+    close()
     child = os.fork()
     if not child:
         try:
