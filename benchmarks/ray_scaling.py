@@ -1,24 +1,26 @@
 """How much more one Ray worker process beside another gets done, where the client's CPU is what there is too little of.
 
-`python benchmarks/ray_scaling.py [--items N] [--repeats N] [--workers 1 2] [--json FILE]`. Bar: two workers do at least
-1.7 times the calls a second of one, over LiteLLM, with as many calls in flight in all. Items of eight judge's questions
-each, one after another, go through the executors of a run: journal, ledger and all. The server answers at once, from a
-process of its own; it and the driver need CPU too, so that the bar asks for a core beyond the workers' own. The best of
-the repeats counts, since whatever else runs on the machine only takes away: where the workers did not get a core each,
-the machine was too small or too busy to tell, and the calls a second of a worker's core say how well they scale. Needs
-`pip install 'synthtools[ray]'`.
+`python benchmarks/ray_scaling.py [--items N] [--repeats N] [--workers 1 2] [--clients NAME...] [--json FILE]`. Bar: two
+workers do at least 1.7 times the calls a second of one, over LiteLLM, with as many calls in flight in all. Items of
+eight judge's questions each, one after another, go through the executors of a run: journal, ledger and all. The server
+answers at once, from a process of its own; it and the driver need CPU too, so that the bar asks for a core beyond the
+workers' own. What the machine allows is measured beside it: as many processes that share nothing, each with a run of
+its own. All take turns, so that a busy minute is everybody's, and the best turn of each counts, since whatever else
+runs on the machine only takes away. Needs `pip install 'synthtools[ray]'`.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import subprocess
 import sys
-import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from overhead import ANSWER, judging
 from pydantic import TypeAdapter
@@ -41,6 +43,19 @@ QUESTIONS = 8
 CONCURRENCY = 32
 CLIENTS = ("hosted_vllm/fixed", "direct/fixed")
 """LiteLLM, for which the bar is, and the lean client."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn came to."""
+
+    calls_s: float
+    driver_ms: float
+    """CPU of this process for a call."""
+    workers_ms: float
+    """CPU of the Ray workers for a call."""
+    cores: float
+    """That the workers got."""
 
 
 class Judging(Blocking):
@@ -73,35 +88,61 @@ def add_stage() -> None:
     STAGES[STAGE.name] = STAGE
 
 
-async def timed(executor: Executor, items: int, repeats: int) -> dict[str, float]:
-    """Of the best repeat: calls a second, this process's and the workers' CPU for one, cores that the workers got."""
+class Contestant:
+    """One way to do the items, set up once and asked for a turn at a time."""
 
-    async def do(index: int) -> None:
-        item = Item(STAGE.name, f"{index:06d}", position=index * QUESTIONS)
-        await executor.execute(STAGE, item, {"first": item.position}, 0)
+    def __init__(self, executor: Executor, runner: asyncio.Runner) -> None:
+        self._executor = executor
+        self._runner = runner
+        self._next = 0
 
-    best = {"calls_s": 0.0, "driver_ms": 0.0, "workers_ms": 0.0, "cores": 0.0}
-    for repeat in range(repeats + 1):  # the first one is the warm-up
-        count = items if repeat else CONCURRENCY
-        first = repeat * max(items, CONCURRENCY)
-        numbers = iter(range(first, first + count))
-
-        async def work(numbers: Any = numbers) -> None:
-            for number in numbers:
-                await do(number)
-
+    def turn(self, items: int) -> Turn:
+        """Does so many items that were never asked before."""
         begun, cpu, workers = time.perf_counter(), time.process_time(), workers_cpu()
-        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+        self._runner.run(self._do(items))
         seconds, cpu, workers = time.perf_counter() - begun, time.process_time() - cpu, workers_cpu() - workers
-        calls = count * QUESTIONS
-        if repeat and calls / seconds > best["calls_s"]:
-            best = {
-                "calls_s": calls / seconds,
-                "driver_ms": cpu / calls * 1e3,
-                "workers_ms": workers / calls * 1e3,
-                "cores": workers / seconds,
-            }
-    return best
+        calls = items * QUESTIONS
+        return Turn(calls / seconds, cpu / calls * 1e3, workers / calls * 1e3, workers / seconds)
+
+    async def _do(self, items: int) -> None:
+        numbers = iter(range(self._next, self._next + items))
+        self._next += items
+
+        async def work() -> None:
+            for number in numbers:
+                item = Item(STAGE.name, f"{number:06d}", position=number * QUESTIONS)
+                await self._executor.execute(STAGE, item, {"first": item.position}, 0)
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+
+
+class Apart:
+    """The same in processes that share nothing, and start together at each turn."""
+
+    def __init__(self, client: str, url: str, processes: int) -> None:
+        command = [sys.executable, __file__, "--apart", url, "--clients", client]
+        environ = {**os.environ, "OPENAI_API_KEY": "none"}
+        self._processes = [
+            subprocess.Popen(
+                [*command, "--in-flight", str(CONCURRENCY // processes)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ,
+            )
+            for _ in range(processes)
+        ]  # fmt: skip
+
+    def turn(self, items: int) -> Turn:
+        """All calls in the time of the slowest."""
+        for process in self._processes:
+            assert process.stdin is not None
+            print(items // len(self._processes), file=process.stdin, flush=True)
+        turns = [Turn(**json.loads(process.stdout.readline())) for process in self._processes if process.stdout]
+        many = len(turns)
+        return Turn(min(turn.calls_s for turn in turns) * many, sum(turn.driver_ms for turn in turns) / many, 0.0, 0.0)
+
+    def close(self) -> None:
+        """Ends the processes."""
+        for process in self._processes:
+            process.communicate()
 
 
 def workers_cpu() -> float:
@@ -116,80 +157,113 @@ def workers_cpu() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(client: str, url: str, workers: int, items: int, repeats: int) -> dict[str, float]:
-    """One client with so many workers; 0: the local executor."""
+@contextmanager
+def contestant(client: str, url: str, workers: int) -> Generator[Contestant]:
+    """A run with so many Ray workers; 0: the local executor."""
     given = {
         "model": {"name": client, "api_base": [url], "max_tokens": 500},
         "run": {"concurrency": CONCURRENCY, "executor": "ray" if workers else "local", "ray_workers": workers or 1},
     }
     settings: Settings = settle([("benchmark", given)])
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        store = stack.enter_context(Store(Path(folder) / "run", create=True))
+    with TemporaryDirectory() as folder, Store(Path(folder) / "run", create=True) as store:
         ledger = RunLedger(store)
         if workers:
             executor = RayExecutor(store, ledger, Budget(ledger, settings), settings, {}, lambda stage: None)
-            stack.enter_context(executor.opened())
-            return asyncio.run(timed(executor, items, repeats))
+            with executor.opened(), asyncio.Runner() as runner:
+                yield Contestant(executor, runner)
+            return
         models = Models(settings, {})
-        stack.enter_context(models.used())
-        return asyncio.run(timed(LocalExecutor(store, ledger, models.program), items, repeats))
+        with models.used(), asyncio.Runner() as runner:
+            yield Contestant(LocalExecutor(store, ledger, models.program), runner)
+
+
+def measure(client: str, url: str, workers: list[int], items: int, repeats: int) -> dict[str, Turn]:
+    """The best turn of every contestant, by its name."""
+    with ExitStack() as stack:
+        contestants: dict[str, Contestant | Apart] = {}
+        for count in workers:
+            contestants[f"{count} workers"] = stack.enter_context(contestant(client, url, count))
+        for count in workers:
+            apart = contestants[f"{count} processes"] = Apart(client, url, count)
+            stack.callback(apart.close)
+        best: dict[str, Turn] = {}
+        for repeat in range(repeats + 1):
+            for name, each in contestants.items():
+                turn = each.turn(items if repeat else CONCURRENCY)  # the first one is the warm-up
+                if repeat and (name not in best or turn.calls_s > best[name].calls_s):
+                    best[name] = turn
+        return best
+
+
+def be_apart(client: str, url: str) -> int:
+    """One of the processes that share nothing: a turn for each line of standard input."""
+    with contestant(client, url, 0) as each:
+        for line in sys.stdin:
+            print(json.dumps(asdict(each.turn(int(line)))), flush=True)
+    return 0
 
 
 def main() -> int:
+    global CONCURRENCY
     parser = argparse.ArgumentParser()
     parser.add_argument("--items", type=int, default=192)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--clients", nargs="+", default=CLIENTS)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--in-flight", type=int, default=CONCURRENCY, help="calls in flight in all")
+    parser.add_argument("--apart", default="", metavar="URL", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    CONCURRENCY = options.in_flight
+    add_stage()
+    if options.apart:
+        return be_apart(options.clients[0], options.apart)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
 
-    here = str(Path(__file__).parent)
     ray.init(
         address="local",
-        num_cpus=max(options.workers),
+        num_cpus=sum(options.workers),
         include_dashboard=False,
         log_to_driver=False,
         runtime_env={
             "worker_process_setup_hook": "ray_scaling.add_stage",
-            "env_vars": {"PYTHONPATH": here, "OPENAI_API_KEY": "none"},
+            "env_vars": {"PYTHONPATH": str(Path(__file__).parent), "OPENAI_API_KEY": "none"},
         },
     )
-    add_stage()
-    results: dict[str, dict[str, dict[str, float]]] = {}
     with running(json.dumps(ANSWER)) as url:
-        for client in options.clients:
-            results[client] = {
-                "local" if not workers else f"{workers} workers": measure(
-                    client, url, workers, options.items, options.repeats
-                )
-                for workers in (0, *options.workers)
-            }
+        results = {
+            client: measure(client, url, options.workers, options.items, options.repeats) for client in options.clients
+        }
     ray.shutdown()
+    return report(results, options.workers, options.json)
+
+
+def report(results: dict[str, dict[str, Turn]], workers: list[int], file: Path | None) -> int:
+    """Prints and writes what was found; the exit code."""
+    first, last = workers[0], workers[-1]
     print(f"{os.cpu_count()} CPUs, {CONCURRENCY} calls in flight, {QUESTIONS} calls an item")
-    head = f"{'':32}{'calls/s':>8}{'of one':>9}{'CPU ms a call: driver':>23}{'workers':>9}{'cores of workers':>18}"
-    print(f"{head}{'calls/s a core':>16}")
+    print(f"{'':32}{'calls/s':>8}{'of one':>9}{'CPU ms a call: driver':>23}{'workers':>9}{'cores of workers':>18}")
     for client, found in results.items():
-        one = found[f"{options.workers[0]} workers"]["calls_s"]
         for name, best in found.items():
-            share = best["calls_s"] / one
-            a_core = best["calls_s"] / best["cores"] if best["cores"] else 0.0
+            share = best.calls_s / found[f"{first} {name.split()[1]}"].calls_s
             print(
-                f"{client:20}{name:>12}{best['calls_s']:8.0f}{share:8.2f}x{best['driver_ms']:23.2f}"
-                f"{best['workers_ms']:9.2f}{best['cores']:18.2f}{a_core:16.0f}"
+                f"{client:20}{name:>12}{best.calls_s:8.0f}{share:8.2f}x{best.driver_ms:23.2f}"
+                f"{best.workers_ms:9.2f}{best.cores:18.2f}"
             )
-    found = results[options.clients[0]]
-    scaling = found[f"{options.workers[-1]} workers"]["calls_s"] / found[f"{options.workers[0]} workers"]["calls_s"]
-    held = scaling >= BAR
-    print(f"bar {BAR:.1f}x from {options.workers[0]} to {options.workers[-1]} workers: {scaling:.2f}x, "
-          f"{'held' if held else 'NOT held'}")  # fmt: skip
-    if options.json:
-        options.json.write_text(
-            json.dumps({"bar": BAR, "scaling": scaling, "held": held, "results": results}, indent=1)
-        )
+
+    def scaling(client: str, of: str) -> float:
+        return results[client][f"{last} {of}"].calls_s / results[client][f"{first} {of}"].calls_s
+
+    for client in results:
+        allowed, reached = scaling(client, "processes"), scaling(client, "workers")
+        print(f"{client}: {reached:.2f}x from {first} to {last} workers; this machine allows {allowed:.2f}x")
+    reached = scaling(next(iter(results)), "workers")
+    held = reached >= BAR
+    print(f"bar {BAR:.1f}x: {'held' if held else 'NOT held'}")
+    if file:
+        found = {client: {name: asdict(turn) for name, turn in turns.items()} for client, turns in results.items()}
+        file.write_text(json.dumps({"bar": BAR, "scaling": reached, "held": held, "results": found}, indent=1))
     return 0 if held else 1
 
 

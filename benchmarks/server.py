@@ -22,12 +22,15 @@ SIGMA = 0.5
 """Spread of the latencies: one in twenty takes twice the mean."""
 
 
+Call = tuple[float, float]
+"""When a call came, in seconds of the monotonic clock, and its latency."""
+
+
 @dataclass
 class Served:
     """What a server has done, filled in as it ends."""
 
-    calls: list[tuple[float, float]] = field(default_factory=list)
-    """Of each call: when it came, in seconds of the monotonic clock, and its latency."""
+    calls: list[Call] = field(default_factory=list)
     cpu_s: float = 0.0
 
 
@@ -64,35 +67,52 @@ def scripted(name: str) -> Callable[[bytes], bytes]:
     return lambda body: framed(orjson.dumps(script.completion(orjson.loads(body))))
 
 
+class Connection(asyncio.Protocol):
+    """One client's connection: a request after another, each answered in its time."""
+
+    def __init__(self, answered: Callable[[bytes], bytes], mean: float, sigma: float, calls: list[Call]) -> None:
+        self._answered = answered
+        self._mean = mean
+        self._sigma = sigma
+        self._calls = calls
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, blank, rest = self._received.partition(b"\r\n\r\n")
+        if not blank:
+            return
+        length = int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
+        if len(rest) >= length:
+            self._received = rest[length:]
+            self._answer(rest[:length])
+
+    def _answer(self, body: bytes) -> None:
+        if b'"json_schema"' not in body:
+            self._write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        elif not self._mean:
+            self._write(self._answered(body))
+        else:
+            loop, seconds = asyncio.get_running_loop(), latency(self._mean, self._sigma, body)
+            self._calls.append((loop.time(), seconds))
+            due = loop.time() + seconds
+            loop.call_at(due, self._write, self._answered(body))
+
+    def _write(self, answer: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(answer)
+
+
 async def serve(answered: Callable[[bytes], bytes], mean: float, sigma: float) -> None:
-    calls: list[tuple[float, float]] = []
-
-    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    int(line.split(b":")[1])
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length")
-                )
-                body = await reader.readexactly(length)
-                if b'"json_schema"' not in body:
-                    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-                    continue
-                if mean:
-                    came, seconds = time.monotonic(), latency(mean, sigma, body)
-                    calls.append((came, seconds))
-                    answer = answered(body)
-                    await asyncio.sleep(came + seconds - time.monotonic())
-                else:
-                    answer = answered(body)
-                writer.write(answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
-            writer.close()
-
-    server = await asyncio.start_server(connection, "127.0.0.1", 0, backlog=4096)
+    """Serves until standard input closes."""
+    calls: list[Call] = []
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(answered, mean, sigma, calls), "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()

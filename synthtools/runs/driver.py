@@ -32,8 +32,8 @@ from synthtools.runs.transitions import RunTransitions
 _SWITCH_SECONDS = 0.0005
 """After which a thread gives the interpreter to another that asks for it."""
 
-_FULL_COLLECTION = 1000
-"""Collections of the middle generation before a full one: some twenty minutes of calls in flight."""
+_FULL_COLLECTION = 8000
+"""Collections of the middle generation before a full one: some twenty minutes, with 256 calls in flight."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,13 @@ else:
         """Makes a call of the class (not the validation of nested data, which is pydantic's) speak our errors."""
 
         def __call__(cls, *values, **fields):
-            names = tuple(cls.model_fields)
-            if len(values) > len(names) or any(name in fields for name in names[: len(values)]):
-                raise TypeError(f"{cls.__name__} takes each of {', '.join(names)} once, in this order or by name")
+            if values:
+                names = tuple(cls.model_fields)
+                if len(values) > len(names) or any(name in fields for name in names[: len(values)]):
+                    raise TypeError(f"{cls.__name__} takes each of {', '.join(names)} once, in this order or by name")
+                fields |= zip(names, values, strict=False)
             try:
-                return super().__call__(**dict(zip(names, values, strict=False)), **fields)
+                return super().__call__(**fields)
             except ValidationError as error:
                 raise DataError(_first_problem(error, cls.__name__)) from error
 

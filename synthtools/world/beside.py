@@ -120,7 +120,9 @@ class Beside:
             stderr=said,
             bufsize=0,
             env=dict(self._environment()),
-            start_new_session=True,  # Ctrl-C is for the run, which finishes what is in flight; and to end all at once
+            # A group: Ctrl-C is for the run, which finishes what is in flight; and to end all at once. Not a session:
+            # Linux shares its cores out among sessions, and niceness counts within one alone.
+            process_group=0,
         )
         assert running.stdin is not None
         os.set_blocking(running.stdin.fileno(), False)  # a write takes what there is room for

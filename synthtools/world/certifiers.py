@@ -37,7 +37,7 @@ Oracle = Behaviour | DesignedBehaviour
 SECONDS = 300.0
 """Most that one certification may take."""
 
-_NICENESS = 5
+_NICENESS = 10
 """How far the processes stand back: where cores are scarce, the event loop with its calls in flight comes first."""
 
 _COMMAND = (sys.executable, "-P", "-m", "synthtools.world.certifiers")  # -P: the working directory gives no modules

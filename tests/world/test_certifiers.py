@@ -62,6 +62,14 @@ async def test_a_process_that_was_killed_is_replaced(certifiers: Certifiers) -> 
     assert pid not in certifiers.pids
 
 
+async def test_processes_stand_back_for_the_event_loop_and_leave_ctrl_c_to_it(certifiers: Certifiers) -> None:
+    await certifiers.behaviour(GOOD, WITHDRAW, ENV, draws=60)
+    (pid,) = certifiers.pids
+    assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getsid(pid) == os.getsid(0)  # Linux heeds niceness among processes of one session alone
+    assert os.getpgid(pid) != os.getpgid(0)  # that a terminal's Ctrl-C goes to
+
+
 async def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
     certifiers: Certifiers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
