@@ -36,7 +36,7 @@ _OPEN = {
     "task-sequences": 0.0004,
     "task-generation": 0.001,
     "task-audit": 0.003,
-    "trajectory-generation": 0.02,
+    "trajectory-generation": 0.06,
 }
 """By stage: the share of the environments, the last ones, for which it is to be done; each has one more than the one
 before at least."""
