@@ -1,6 +1,7 @@
 """Executors: they call a stage's program on an item. The scheduler decides which item; the driver alone writes."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any, Protocol
 
 from synthtools.backends.scope import scope
@@ -8,6 +9,7 @@ from synthtools.runs.item import Item
 from synthtools.runs.journal import ItemJournal, RunLedger
 from synthtools.runs.stages import Inputs, Program, Stage
 from synthtools.runs.store import Store
+from synthtools.world.precedence import placed
 
 
 class Executor(Protocol):
@@ -51,6 +53,7 @@ class LocalExecutor:
         self._ledger = ledger
         self._make = programs
         self._programs: dict[str, Program] = {}
+        self._begun = count()
         self._before_call = before_call
 
     def load(self, stages: Sequence[Stage]) -> None:
@@ -61,13 +64,16 @@ class LocalExecutor:
     async def execute(self, stage: Stage, item: Item, inputs: Inputs, variation: int) -> Any:
         """Runs the program in the item's scope."""
         program = self._program(stage)
-        with scope(
-            stage=stage.name,
-            item=item.id,
-            journal=ItemJournal(self._store, item),
-            ledger=self._ledger,
-            before_call=self._before_call,
-            variation=variation,
+        with (
+            placed(-stage.depth, next(self._begun)),
+            scope(
+                stage=stage.name,
+                item=item.id,
+                journal=ItemJournal(self._store, item),
+                ledger=self._ledger,
+                before_call=self._before_call,
+                variation=variation,
+            ),
         ):
             return await program.acall(**inputs)
 

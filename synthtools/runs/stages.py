@@ -122,6 +122,11 @@ class Stage:
         """Whether the stage only prepares another one of its verb: `--limit` does not count it."""
         return self.name != self.verb
 
+    @property
+    def depth(self) -> int:
+        """How many stages come before it."""
+        return list(STAGES).index(self.name)
+
     def write(self, record: Any) -> bytes:
         """A record as JSON."""
         return self.record.dump_json(record, by_alias=True, exclude_defaults=True)

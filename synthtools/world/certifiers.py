@@ -13,9 +13,10 @@ import os
 import sys
 from collections.abc import Collection as SomeOf
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from queue import LifoQueue
-from typing import Annotated, Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import count
+from queue import LifoQueue, PriorityQueue
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter
 
@@ -30,6 +31,7 @@ from synthtools.world.certification import Certification
 from synthtools.world.design import ToolDesign
 from synthtools.world.designed_behaviour import DesignedBehaviour
 from synthtools.world.example import Example
+from synthtools.world.precedence import Place, current_place
 
 Oracle = Behaviour | DesignedBehaviour
 """What answers every call of a tool rightly, for all that is known."""
@@ -94,8 +96,23 @@ _TO_CERTIFY = TypeAdapter[_BehaviourToCertify | _TaskToCertify](
 )
 
 
+class _Waiting(NamedTuple):
+    """A job that waits for a process, in the order in which they go."""
+
+    place: Place
+    number: int
+    """Of jobs with one place, the earlier goes first."""
+    job: Record
+    answer: Future[bytes]
+
+
 class Certifiers:
-    """So many processes at most as the machine has cores; each starts when the others are busy."""
+    """So many processes at most as the machine has cores; each starts when the others are busy.
+
+    Whose place in the line comes first goes first, however long others have waited. Taken in turn, the behaviours of
+    hundreds of environments that wait together would all be certified at about the same time, late, and nothing could
+    be made of any environment before.
+    """
 
     def __init__(self, seconds: float = SECONDS) -> None:
         """Starts nothing yet. `seconds`: most that one certification may take."""
@@ -103,6 +120,8 @@ class Certifiers:
         self._idle = LifoQueue[Beside]()
         for process in self._processes:
             self._idle.put(process)
+        self._line = PriorityQueue[_Waiting]()
+        self._numbers = count()
         # One waits for each process, so that what waits for a process keeps no thread from anybody.
         self._threads = ThreadPoolExecutor(len(self._processes), thread_name_prefix="certifier")
 
@@ -166,14 +185,24 @@ class Certifiers:
             process.close()
 
     async def _answer(self, job: Record) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._answered, job)
+        waiting = _Waiting(current_place(), next(self._numbers), job, Future())
+        self._line.put(waiting)
+        self._threads.submit(self._answer_first)
+        return await asyncio.wrap_future(waiting.answer)
 
-    def _answered(self, job: Record) -> bytes:
+    def _answer_first(self) -> None:
+        """Has the first job in the line done, unless nobody waits for its answer any more."""
+        _, _, job, answer = self._line.get()
+        if not answer.set_running_or_notify_cancel():
+            return
         process = self._idle.get()
         try:
-            return process.ask(job.model_dump_json(by_alias=True).encode())
+            answer.set_result(process.ask(job.model_dump_json(by_alias=True).encode()))
         except WorldError as error:
-            raise SandboxError(f"the certifying process failed: {error}") from error
+            answer.set_exception(SandboxError(f"the certifying process failed: {error}"))
+        except BaseException as error:
+            answer.set_exception(error)
+            raise
         finally:
             self._idle.put(process)
 

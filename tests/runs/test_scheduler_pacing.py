@@ -14,6 +14,7 @@ from synthtools.runs.scheduler import Limits, Scheduler, Summary
 from synthtools.runs.stages import STAGES, first_items
 from synthtools.runs.store import Store
 from synthtools.types import SMALL
+from synthtools.world.precedence import current_place
 from tests.runs.fake_programs import FakeModel, fake_programs
 
 ITEMS = 12
@@ -109,3 +110,16 @@ def test_calls_that_become_free_are_used_though_no_item_has_ended(store: Store) 
     summary, none_ended = asyncio.run(main())
     assert none_ended
     assert (summary.ending, summary.done) == ("finished", ITEMS)
+
+
+def test_the_deeper_stage_then_the_earlier_item_is_first_at_what_runs_code(store: Store) -> None:
+    model, places = FakeModel(), dict[str, tuple[int, ...]]()
+    model.on_call = lambda key: places.setdefault(key.rpartition(":")[0], current_place()) and None
+    executor = LocalExecutor(store, RunLedger(store), fake_programs(model))
+    stages = [STAGES["subfields"], STAGES["scenarios"]]
+    asyncio.run(Scheduler(store, executor, stages, SMALL, Limits(concurrency=1)).run())
+    line = sorted(places, key=places.__getitem__)
+    assert [key.partition(":")[0] for key in line] == ["scenarios"] * 2 * ITEMS + ["subfields"] * ITEMS
+    begun = list(places)
+    for stage in ("scenarios", "subfields"):
+        assert [key for key in line if key.startswith(stage)] == [key for key in begun if key.startswith(stage)]

@@ -1,5 +1,6 @@
 """Behaviours and tasks that processes beside this one certify."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from synthtools.errors import SandboxError
+from synthtools.world import sandbox
 from synthtools.world.behaviour import Behaviour
+from synthtools.world.beside import Beside
 from synthtools.world.certificate import certify
 from synthtools.world.certification import Certification
 from synthtools.world.certifiers import Certifiers, Oracle
 from synthtools.world.example import Example
+from synthtools.world.precedence import placed
 from tests.programs.test_tool_behaviour import ENV, OFF_BY_ONE, RIGHT, STATE, WITHDRAW
 from tests.world.test_certificate import ASK, BOOK
 
@@ -79,3 +83,47 @@ async def test_a_process_that_cannot_run_is_an_error_with_what_it_said(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(SandboxError, match="no room"):
         await certifiers.behaviour(GOOD, WITHDRAW, ENV, draws=20)
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Certifiers]:
+    monkeypatch.setattr(sandbox, "PROCESSES", 1)
+    made = Certifiers()
+    yield made
+    made.close()
+
+
+async def test_whose_place_in_the_line_is_first_is_certified_first(one_process: Certifiers) -> None:
+    ended: list[tuple[int, ...]] = []
+
+    async def certify_at(*place: int) -> None:
+        with placed(*place):
+            await one_process.behaviour(GOOD, WITHDRAW, ENV, draws=20)
+        ended.append(place)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(certify_at(0, 9))
+        await asyncio.sleep(0)  # the process is this one's before the others come
+        for place in ((-1, 4), (-1, 3), (-2, 8), (0, 1), (-1, 3)):
+            group.create_task(certify_at(*place))
+    assert ended == [(0, 9), (-2, 8), (-1, 3), (-1, 3), (-1, 4), (0, 1)]
+
+
+async def test_what_nobody_waits_for_any_more_is_not_certified(
+    one_process: Certifiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    ask = Beside.ask
+
+    def asking(process: Beside, line: bytes) -> bytes:
+        asked.append(line)
+        return ask(process, line)
+
+    monkeypatch.setattr(Beside, "ask", asking)
+    first = asyncio.create_task(one_process.behaviour(GOOD, WITHDRAW, ENV, draws=20))
+    given_up = asyncio.create_task(one_process.behaviour(BAD, WITHDRAW, ENV, draws=20))
+    last = asyncio.create_task(one_process.behaviour(GOOD, WITHDRAW, ENV, draws=20))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert (await first).certified and (await last).certified
+    assert len(asked) == 2

@@ -26,6 +26,7 @@ from synthtools.runs.transitions import pack_transition, unpack_transition
 from synthtools.types.call import Transition
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import LedgerEntry
+from synthtools.world.precedence import placed
 
 _GATHER = 0.002
 """Seconds in which events are gathered before they are told: a message costs as much as a model call."""
@@ -106,6 +107,7 @@ class Worker:
             with (
                 models.used(),
                 self._transitions.of(job.environment),
+                placed(-stage.depth, job.number),
                 scope(
                     stage=stage.name,
                     item=job.item.id,
