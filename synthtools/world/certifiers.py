@@ -195,14 +195,17 @@ class Certifiers:
         _, _, job, answer = self._line.get()
         if not answer.set_running_or_notify_cancel():
             return
+        try:
+            answer.set_result(self._answered(job))
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            answer.set_exception(error)
+
+    def _answered(self, job: Record) -> bytes:
         process = self._idle.get()
         try:
-            answer.set_result(process.ask(job.model_dump_json(by_alias=True).encode()))
+            return process.ask(job.model_dump_json(by_alias=True).encode())
         except WorldError as error:
-            answer.set_exception(SandboxError(f"the certifying process failed: {error}"))
-        except BaseException as error:
-            answer.set_exception(error)
-            raise
+            raise SandboxError(f"the certifying process failed: {error}") from error
         finally:
             self._idle.put(process)
 
