@@ -16,7 +16,7 @@ from dspy.lm15 import Request, Response
 from synthtools.backends.fallback import Fallback
 from synthtools.backends.ledger import Amend, count_usage
 from synthtools.backends.scope import Scope, current_scope
-from synthtools.backends.slots import Slots
+from synthtools.backends.slots import Slots, Turn
 from synthtools.backends.tools import TOOL_KEYS, has_tools, problem_of
 from synthtools.backends.wire import (
     Transport,
@@ -48,6 +48,8 @@ class _Call:
     key: str = ""
     """Under which the journal keeps its answer; empty where there is none."""
     started: float = 0.0
+    replica: str = ""
+    """Who answered it."""
 
 
 class Calls:
@@ -82,15 +84,15 @@ class Calls:
         failure: ProviderError | None = None
         if fallback.first_is_due():
             try:
-                completion = _sent(self, call)
+                answer = _sent(self, call)
             except ProviderError as error:
                 failure = fallback.first_failed(error)
             else:
                 fallback.first_answered()
-                return self.answered(call, completion)
+                return self.answered(call, answer)
         with fallback.taking_over(failure):
-            completion = _sent(fallback.calls, call)
-        return fallback.calls.answered(call, completion)
+            answer = _sent(fallback.calls, call)
+        return fallback.calls.answered(call, answer)
 
     async def acomplete(self, request: Request) -> Response:
         """As `complete`; never blocks the event loop, and belongs to none."""
@@ -105,15 +107,15 @@ class Calls:
         failure: ProviderError | None = None
         if fallback.first_is_due():
             try:
-                completion = await _asent(self, call)
+                answer = await _asent(self, call)
             except ProviderError as error:
                 failure = fallback.first_failed(error)
             else:
                 fallback.first_answered()
-                return self.answered(call, completion)
+                return self.answered(call, answer)
         with fallback.taking_over(failure):
-            completion = await _asent(fallback.calls, call)
-        return fallback.calls.answered(call, completion)
+            answer = await _asent(fallback.calls, call)
+        return fallback.calls.answered(call, answer)
 
     def opened(self, request: Request) -> _Call:
         """The call of a request."""
@@ -151,17 +153,27 @@ class Calls:
 
     def failed(self, call: _Call, error: BaseException) -> None:
         """Writes the ledger entry of a call that gave no answer."""
-        self._booked(call, Usage(), "", type(error).__name__)
+        self._booked(call, Usage(), type(error).__name__)
 
-    def answered(self, call: _Call, completion: JsonObject) -> Response:
-        """Journals and books an answer, whatever it is worth."""
+    def kept(self, call: _Call, completion: JsonObject, turn: Turn | None) -> JsonObject:
+        """The answer of a completion, journaled whatever it is worth; its slot is held until then.
+
+        So at most as many answers are lost with the process as it has slots.
+        """
+        call.replica = str(completion.get("replica") or "")
         answer = trimmed(completion, call.body)
         if call.scope.journal is not None:
-            call.scope.journal.put(call.key, answer)
+            written = call.scope.journal.put(call.key, answer)
+            if turn is not None:
+                turn.until = written
+        return answer
+
+    def answered(self, call: _Call, answer: JsonObject) -> Response:
+        """Books an answer, whatever it is worth. Raises: as `replayed`."""
         cut = finish_reason(answer) == "length"
         error = _unusable(call, answer)
         outcome = TruncatedAnswer.__name__ if cut else OK if error is None else type(error).__name__
-        amend = self._booked(call, completion_usage(answer), str(completion.get("replica") or ""), outcome)
+        amend = self._booked(call, completion_usage(answer), outcome)
         if amend is not None and call.scope.role:
             call.scope.made.append(amend)
         return self.replayed(call, answer)
@@ -178,7 +190,7 @@ class Calls:
             raise error
         return to_response(answer, self.transport.model)
 
-    def _booked(self, call: _Call, usage: Usage, replica: str, outcome: str) -> Amend | None:
+    def _booked(self, call: _Call, usage: Usage, outcome: str) -> Amend | None:
         if call.scope.ledger is None:
             return None
         return call.scope.ledger.write(
@@ -187,7 +199,7 @@ class Calls:
                 item=call.scope.item,
                 role=call.role,
                 model=self.transport.model,
-                replica=replica,
+                replica=call.replica,
                 attempt=call.scope.attempt,
                 retry=call.scope.retry,
                 prompt_tokens=usage.prompt_tokens,
@@ -269,22 +281,24 @@ def unwatched(lm: dspy.BaseLM) -> Calls | None:
 
 
 def _sent(calls: Calls, call: _Call) -> JsonObject:
-    """The completion of a call at one model, once there is a slot; its failure is booked."""
-    with calls.slots.held() if calls.slots is not None else nullcontext():
+    """The answer to a call of one model, once there is a slot; its failure is booked."""
+    with calls.slots.held() if calls.slots is not None else nullcontext() as turn:
         calls.started(call)
         try:
-            return calls.transport.send(call.body)
+            completion = calls.transport.send(call.body)
         except BaseException as error:
             calls.failed(call, error)
             raise
+        return calls.kept(call, completion, turn)
 
 
 async def _asent(calls: Calls, call: _Call) -> JsonObject:
     """As `_sent`, on the running event loop."""
-    async with calls.slots.aheld() if calls.slots is not None else nullcontext():
+    async with calls.slots.aheld() if calls.slots is not None else nullcontext() as turn:
         calls.started(call)
         try:
-            return await calls.transport.asend(call.body)
+            completion = await calls.transport.asend(call.body)
         except BaseException as error:
             calls.failed(call, error)
             raise
+        return calls.kept(call, completion, turn)

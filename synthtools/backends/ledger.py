@@ -1,6 +1,7 @@
 """Where model calls are accounted for, and where their answers are kept for a replay."""
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
@@ -36,8 +37,8 @@ class Journal(Protocol):
         """As `get`; the event loop goes on meanwhile."""
         ...
 
-    def put(self, key: str, answer: JsonObject) -> None:
-        """Keeps an answer."""
+    def put(self, key: str, answer: JsonObject) -> "Future[None] | None":
+        """Keeps an answer. Returns what is done once it is in the file, or could not be; None: nobody is to wait."""
         ...
 
 

@@ -5,7 +5,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from threading import Lock
+
+
+@dataclass(slots=True)
+class Turn:
+    """What holds a slot."""
+
+    until: "Future[None] | None" = None
+    """Once it is done, well or not, the slot goes to the next; None: at the end of the block."""
 
 
 class Slots:
@@ -22,48 +31,56 @@ class Slots:
         self._lock = Lock()
 
     @contextmanager
-    def held(self) -> Generator[None]:
+    def held(self) -> Generator[Turn]:
         """Waits for a slot, blocking the thread."""
-        turn = self._take()
-        if turn is not None:
-            turn.result()
+        place = self._take()
+        if place is not None:
+            place.result()
+        turn = Turn()
         try:
-            yield
+            yield turn
         finally:
-            self._give_back()
+            self._end(turn)
 
     @asynccontextmanager
-    async def aheld(self) -> AsyncGenerator[None]:
+    async def aheld(self) -> AsyncGenerator[Turn]:
         """Waits for a slot without blocking the event loop; cancelling the wait gives nothing away."""
-        turn = self._take()
-        if turn is not None:
+        place = self._take()
+        if place is not None:
             try:
-                await asyncio.wrap_future(turn)
+                await asyncio.wrap_future(place)
             except BaseException:
-                if not turn.cancel():  # it was our turn already
+                if not place.cancel():  # it was ours already
                     self._give_back()
                 raise
+        turn = Turn()
         try:
-            yield
+            yield turn
         finally:
-            self._give_back()
+            self._end(turn)
 
     def _take(self) -> Future[None] | None:
         with self._lock:
             if self._free:
                 self._free -= 1
                 return None
-            turn: Future[None] = Future()
-            self._waiting.append(turn)
-            return turn
+            place: Future[None] = Future()
+            self._waiting.append(place)
+            return place
+
+    def _end(self, turn: Turn) -> None:
+        if turn.until is None:
+            self._give_back()
+        else:
+            turn.until.add_done_callback(lambda _: self._give_back())
 
     def _give_back(self) -> None:
         with self._lock:
             while self._waiting:
-                turn = self._waiting.popleft()
-                if turn.set_running_or_notify_cancel():
+                place = self._waiting.popleft()
+                if place.set_running_or_notify_cancel():
                     break
             else:
                 self._free += 1
                 return
-        turn.set_result(None)
+        place.set_result(None)

@@ -34,24 +34,27 @@ class JournalStore(Protocol):
 class ItemJournal:
     """The journal of one item: answers that are kept until the item's record commits.
 
-    An answer is on its way to the file when `put` returns, and in it before the item's next `get`: a process killed at
-    any moment repeats at most the calls that were in flight, while answers of many items share a commit.
+    An answer is on its way to the file when `put` returns, and in it when what that gives is done. Answers of many
+    items share a commit.
     """
 
     def __init__(self, store: JournalStore, item: Item) -> None:
         self._store = store
         self._item = item
-        self._pending: list[Future[None]] = []
+        self._pending: dict[str, Future[None]] = {}
+        """What is being written, by key."""
         self._keys: set[str] | None = None
         """Of the answers that are there, once `get` has looked: nobody else adds any."""
 
     def get(self, key: str) -> JsonObject | None:
         """The answer under a key. Raises: RunError where an earlier answer could not be written."""
-        while self._pending:
-            self._pending.pop().result()
+        for written in [key for key, writing in self._pending.items() if writing.done()]:
+            self._pending.pop(written).result()
+        if key in self._pending:
+            self._pending.pop(key).result()
         if self._keys is None:
             sql = "SELECT key FROM journal WHERE stage = ? AND item = ?"
-            self._keys = {str(row[0]) for row in self._store.rows(sql, self._item.key)}
+            self._keys = {*self._pending, *(str(row[0]) for row in self._store.rows(sql, self._item.key))}
         if key not in self._keys:
             return None
         found = self._store.rows(
@@ -61,33 +64,34 @@ class ItemJournal:
 
     async def aget(self, key: str) -> JsonObject | None:
         """As `get`; the event loop goes on while answers are written."""
-        while writing := [write for write in self._pending if not write.done()]:
-            await asyncio.gather(*map(asyncio.wrap_future, writing), return_exceptions=True)  # `get` raises them
+        if key in self._pending:
+            await asyncio.wrap_future(self._pending[key])
         return self.get(key)
 
-    def put(self, key: str, answer: JsonObject) -> None:
-        """Keeps an answer; it is packed where it is written, off the event loop."""
-        self._put(key, lambda: pack_answer(answer))
+    def put(self, key: str, answer: JsonObject) -> "Future[None]":
+        """Keeps an answer; it is packed where it is written, off the event loop. Returns what is done once it is."""
+        return self._put(key, lambda: pack_answer(answer))
 
-    def put_packed(self, key: str, answer: bytes) -> None:
+    def put_packed(self, key: str, answer: bytes) -> "Future[None]":
         """Keeps an answer that was packed elsewhere."""
-        self._put(key, lambda: answer)
+        return self._put(key, lambda: answer)
 
     def packed(self) -> dict[str, bytes]:
         """All answers by key, packed. Raises: RunError as `get`."""
         while self._pending:
-            self._pending.pop().result()
+            self._pending.popitem()[1].result()
         found = self._store.rows("SELECT key, answer FROM journal WHERE stage = ? AND item = ?", self._item.key)
         return dict(cast("list[tuple[str, bytes]]", found))
 
-    def _put(self, key: str, packed: Callable[[], bytes]) -> None:
+    def _put(self, key: str, packed: Callable[[], bytes]) -> "Future[None]":
         def insert(connection: sqlite3.Connection) -> None:
             values = (*self._item.key, key, packed())
             connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?, ?)", values)
 
         if self._keys is not None:
             self._keys.add(key)
-        self._pending.append(self._store.submit(insert))
+        writing = self._pending[key] = self._store.submit(insert)
+        return writing
 
 
 def pack_answer(answer: JsonObject) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import dspy
@@ -12,7 +13,7 @@ from dspy.utils.callback import BaseCallback
 from synthtools.backends import model, role, scope, usage_meter
 from synthtools.backends.scripted_server import Fault, ScriptedServer, serve
 from synthtools.backends.slots import Slots
-from synthtools.errors import BudgetExceeded, DataError, ParseError, ProviderError, TruncatedAnswer
+from synthtools.errors import BudgetExceeded, DataError, ParseError, ProviderError, RunError, TruncatedAnswer
 from synthtools.types.record import JsonObject
 from synthtools.types.usage import LedgerEntry
 from tests.backends.shared import ECHO, NameTool
@@ -36,7 +37,7 @@ class Journal:
     async def aget(self, key: str) -> JsonObject | None:
         return self.get(key)
 
-    def put(self, key: str, answer: JsonObject) -> None:
+    def put(self, key: str, answer: JsonObject) -> Future[None] | None:
         self.answers[key] = answer
 
 
@@ -211,6 +212,35 @@ async def test_a_cancelled_wait_gives_its_place_to_the_next():
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]
     assert await asyncio.wait_for(_enter(slots), 5)
+
+
+class Slow(Journal):
+    """Is told when to write, and whether that works."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing: list[Future[None]] = []
+
+    def put(self, key: str, answer: JsonObject) -> Future[None]:
+        super().put(key, answer)
+        self.writing.append(Future())
+        return self.writing[-1]
+
+
+@pytest.mark.parametrize("error", [None, RunError("disk full")])
+async def test_a_slot_is_held_until_the_answer_is_in_the_file(server: ScriptedServer, error: RunError | None):
+    journal = Slow()
+    with model("direct/qwen", api_base=server.url, concurrency=1), scope(journal=journal):
+        await dspy.Predict(NameTool).acall(field="libraries")
+        other = asyncio.create_task(dspy.Predict(NameTool).acall(field="bicycles"))
+        await asyncio.wait([other], timeout=0.2)
+        assert len(server.requests) == 1
+        if error is None:
+            journal.writing[0].set_result(None)
+        else:
+            journal.writing[0].set_exception(error)
+        await other
+    assert len(server.requests) == 2
 
 
 async def _enter(slots: Slots) -> bool:

@@ -61,7 +61,9 @@ class FakeModel:
         scope.ledger.write(entry)
         if error is not None:
             raise error
-        scope.journal.put(key, {"text": what})
+        written = scope.journal.put(key, {"text": what})
+        if written is not None:  # a model holds the slot until then
+            await asyncio.wrap_future(written)
         return what
 
 

@@ -38,16 +38,20 @@ def test_an_answer_is_kept_until_its_item_commits_and_for_that_item_alone(tmp_pa
         assert ItemJournal(store, ITEM).get("k") is None
 
 
-async def test_other_items_go_on_while_an_answer_is_written(tmp_path: Path) -> None:
+async def test_an_answer_that_is_asked_for_while_it_is_written_is_waited_for(tmp_path: Path) -> None:
     with Store(tmp_path / "run", create=True) as store:
         journal, written = ItemJournal(store, ITEM), threading.Event()
         store.submit(lambda connection: written.wait())  # the file is busy
-        journal.put("k", {"text": "yes"})
-        asked = [asyncio.create_task(journal.aget(key)) for key in ("k", "other")]
-        await asyncio.sleep(0.01)
-        assert not any(task.done() for task in asked)  # no call goes out before the last answer is in the file
-        written.set()
-        assert await asyncio.gather(*asked) == [{"text": "yes"}, None]
+        try:
+            writing = journal.put("k", {"text": "yes"})
+            again = asyncio.create_task(journal.aget("k"))
+            await asyncio.sleep(0)
+            assert await journal.aget("other") is None
+            assert not writing.done()
+            assert not again.done()
+        finally:
+            written.set()
+        assert await again == {"text": "yes"}
 
 
 async def test_an_answer_that_cannot_be_written_ends_its_item(tmp_path: Path) -> None:
@@ -57,7 +61,9 @@ async def test_an_answer_that_cannot_be_written_ends_its_item(tmp_path: Path) ->
     with Store(tmp_path / "run", create=True) as store:
         journal = ItemJournal(store, ITEM)
         store.submit(full)
-        journal.put("k", {"text": "yes"})
+        writing = journal.put("k", {"text": "yes"})
+        with pytest.raises(RunError, match="disk full"):
+            await asyncio.wrap_future(writing)
         with pytest.raises(RunError, match="disk full"):
             await journal.aget("other")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import Future
 
 from synthtools.backends.ledger import Journal
 from synthtools.types.record import JsonObject
@@ -23,7 +24,7 @@ class SharedJournal:
         """As `get`, in a thread that waits for its turn."""
         return await asyncio.to_thread(self.get, key)
 
-    def put(self, key: str, answer: JsonObject) -> None:
-        """Keeps an answer."""
+    def put(self, key: str, answer: JsonObject) -> Future[None] | None:
+        """Keeps an answer; done once it is in the file."""
         with self._lock:
-            self._journal.put(key, answer)
+            return self._journal.put(key, answer)
