@@ -115,10 +115,12 @@ def _scan(value: object, depth: int) -> int:
     key: object = None
     index = 0
     try:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):  # the one is told at once, the other by a longer way
             for key, item in cast("Mapping[object, object]", value).items():
                 if not isinstance(key, str):
                     raise _Fault(f"key {key!r} is no string")
+                if isinstance(item, str) and item.isascii() and key.isascii():  # most are: no call for those
+                    continue
                 level = (
                     _scan(item, depth + 1) if key.isascii() else max(_scan_text(key, _OTHER), _scan(item, depth + 1))
                 )

@@ -35,25 +35,25 @@ def new_id(collection):
     return stem + digits
 """
 
-_GUARD = """
-_st_in = _st_json.loads(_st_payload)
-_st_ids = _st_in["ids"]
-_st_state = _st_in["state"]
-_st_error = guard(_st_in["args"], _st_state, _st_in["now"])
-_st_out = {"error": _st_error, "state": _st_state}
-"""
-
-_ALONE = """
-_st_out["args"] = _st_in["args"]
-"""
-
-_APPLY = """
-if _st_error is None:
-    _st_out["response"] = apply(_st_in["args"], _st_state, _st_in["now"])
-"""
-
 _ANSWER = """
-_st_json.dumps(_st_out)
+def _st_answer(_st_call):
+    global {globals}
+    {renewal}
+    _st_ids = _st_call["ids"]
+    _st_state = _st_call["state"]
+    _st_error = guard(_st_call["args"], _st_state, _st_call["now"])
+    _st_out = {{"error": _st_error, "state": _st_state}}
+    {rest}
+    return _st_json.dumps(_st_out)
+"""
+
+_ALONE = '_st_out["args"] = _st_call["args"]'
+
+_APPLY = """if _st_error is None:
+        _st_out["response"] = apply(_st_call["args"], _st_state, _st_call["now"])"""
+
+_CALL = """
+"[" + ",".join([_st_answer(_st_call) for _st_call in _st_json.loads(_st_calls)]) + "]"
 """
 
 
@@ -72,6 +72,14 @@ class Outcome(NamedTuple):
     """How the state would change; not empty even where the guard refused the call, if the guard changed something."""
     arguments: JsonObject | None = None
     """The arguments as the guard left them, if it ran alone; else None."""
+
+
+class Call(NamedTuple):
+    """A call of a behaviour's tool."""
+
+    arguments: JsonObject
+    """With defaults filled."""
+    state: State
 
 
 class Behaviour:
@@ -95,6 +103,12 @@ class Behaviour:
         self._check_source()
         return _has_apply(self.source)
 
+    @cached_property
+    def runs_together(self) -> bool:
+        """Whether nothing that one call leaves behind can reach the next, so that calls may share a session."""
+        self._check_source()
+        return _program(self.source, guard_only=False).leaves_nothing
+
     def run(
         self,
         tool: Tool,
@@ -112,17 +126,46 @@ class Behaviour:
             BehaviourRefused: The source may not run.
             SandboxError: It crashed, ran out of its limits, or answered what is no JSON or no error record.
         """
+        call = Call(dict(arguments), state)
+        return self.run_each([call], tool, now=now, collections=collections, limits=limits, guard_only=guard_only)[0]
+
+    def run_each(
+        self,
+        calls: Sequence[Call],
+        tool: Tool,
+        *,
+        now: str,
+        collections: Sequence[Collection] = (),
+        limits: sandbox.Limits = sandbox.DEFAULT_LIMITS,
+        guard_only: bool = False,
+    ) -> list[Outcome]:
+        """Runs calls as `run` does, each as if it were the only one, but within the limits of one.
+
+        Many small calls take a fifth of the time together, where `runs_together`.
+        Raises: As `run`, for whichever of them.
+        """
         self._check_source()
+        program = _program(self.source, guard_only)
+        if len(calls) > 1 and not self.runs_together:
+            alone = (self.run_each([c], tool, now=now, collections=collections, limits=limits) for c in calls)
+            return [outcome for (outcome,) in alone]
         schemas = {collection.name: collection for collection in collections}
-        part = slice_of(state, (*tool.reads, *tool.writes))
-        payload = {
-            "args": dict(arguments),
-            "state": part,
-            "now": now,
-            "ids": {name: list(id_series(name, records_of(part, name), schemas.get(name))) for name in tool.writes},
-        }
-        text = sandbox.feed(_program(self.source, guard_only), {"_st_payload": orjson.dumps(payload).decode()}, limits)
-        return _outcome(text, state, part)
+        parts = [slice_of(call.state, (*tool.reads, *tool.writes)) for call in calls]
+        payload = [
+            {
+                "args": call.arguments,
+                "state": part,
+                "now": now,
+                "ids": {name: list(id_series(name, records_of(part, name), schemas.get(name))) for name in tool.writes},
+            }
+            for call, part in zip(calls, parts, strict=True)
+        ]
+        text = sandbox.feed(program, {"_st_calls": orjson.dumps(payload).decode()}, limits)
+        try:
+            answers = cast("list[JsonObject]", json.loads(text, parse_constant=_refuse_constant))
+        except ValueError as error:
+            raise SandboxError(f"the answer is no JSON: {error}") from None
+        return [_outcome(answer, call.state, part) for answer, call, part in zip(answers, calls, parts, strict=True)]
 
     def certify(
         self,
@@ -175,17 +218,15 @@ def _has_apply(source: str) -> bool:
 @lru_cache(maxsize=1024)
 def _program(source: str, guard_only: bool) -> sandbox.Program:
     renewal = dialect.renewal(source)
-    rest = _ALONE if guard_only else _APPLY if _has_apply(source) else ""
-    return sandbox.Program(
-        source + _SETUP, (renewal or "") + _GUARD + rest + _ANSWER, leaves_nothing=renewal is not None
+    answer = _ANSWER.format(
+        globals=", ".join(("_st_ids", *(renewal or ()))),
+        renewal="\n    ".join(f"{name} = {value}" for name, value in (renewal or {}).items()),
+        rest=_ALONE if guard_only else _APPLY if _has_apply(source) else "",
     )
+    return sandbox.Program(source + _SETUP + answer, _CALL, leaves_nothing=renewal is not None)
 
 
-def _outcome(text: str, before: State, part: State) -> Outcome:
-    try:
-        answer = cast("JsonObject", json.loads(text, parse_constant=_refuse_constant))
-    except ValueError as error:
-        raise SandboxError(f"the answer is no JSON: {error}") from None
+def _outcome(answer: JsonObject, before: State, part: State) -> Outcome:
     state = cast("State", answer["state"])
     # A declared collection that the state lacks went in as an empty one.
     touched = {name: value for name, value in state.items() if name in before or name not in part or value != {}}

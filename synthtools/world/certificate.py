@@ -9,6 +9,7 @@ from synthtools.errors import DataError, ReplayError
 from synthtools.types import AnswerValue, Certificate, CertificateCheck, KillCount, Task, ToolCall, Verdict
 from synthtools.types.canonical import CANONICAL_VERSION, content_hash
 from synthtools.types.record import Json
+from synthtools.world import sandbox
 from synthtools.world.gate import Gate
 from synthtools.world.grounding import ground, scalars, ungrounded
 from synthtools.world.kills import BrokenSolutions
@@ -88,6 +89,7 @@ class _Certifier:
         self._checks: list[CertificateCheck] = []
         self._kills: dict[str, KillCount] = {}
 
+    @sandbox.remembering()  # broken solutions have most of their calls in common
     def certify(self, second_solution: Sequence[ToolCall] | None) -> Certificate:
         coded = is_coded(self._task)
         try:

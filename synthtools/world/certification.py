@@ -100,6 +100,7 @@ class _Certifier:
     def certify(self, examples: Sequence[Example], draws: int, seed: int) -> Certification:
         subject = self._subject
         self._try(lambda: properties.reads_only(subject))
+        subject.run_ahead([example.call(subject.tool) for example in examples])
         for example in examples:
             guard_only = self._is_enough("apply")
             self._try(
@@ -170,6 +171,7 @@ class _Certifier:
             constants=[*numbers_in(subject.behaviour), *numbers_in(self._second)],
             worked=worked,
         )
+        subject.run_ahead(list(calls.independent()))
         for arguments, before in calls:
             run = self._run_call(arguments, before)
             if self._is_enough("guard"):

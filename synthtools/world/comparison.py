@@ -46,6 +46,15 @@ class Difference(NamedTuple):
                 return f"{self.path} is {_shown(self.actual)}, expected {_shown(self.expected)}"
 
 
+class Compared(NamedTuple):
+    """What a comparison of two states found."""
+
+    differences: list[Difference]
+    """Those that are left once new ids are renamed."""
+    renaming: dict[str, str]
+    """The new ids of the actual state, each with the one of the expected state that it stands for."""
+
+
 class Comparison:
     """Compares states by a policy; fields that are prose or derive from the clock are left out, unless it names them.
 
@@ -76,15 +85,16 @@ class Comparison:
 
     def differences(self, initial: State, expected: State, actual: State) -> list[Difference]:
         """Where `actual` differs from `expected`; ids created since `initial` are renamed so that least differs."""
-        return self._best(initial, expected, actual)[0]
+        return self.compare(initial, expected, actual).differences
 
     def renaming(self, initial: State, expected: State, actual: State) -> dict[str, str]:
         """The ids created in `actual`, each with the one that it stands for in `expected`."""
-        return self._best(initial, expected, actual)[1]
+        return self.compare(initial, expected, actual).renaming
 
-    def _best(self, initial: State, expected: State, actual: State) -> tuple[list[Difference], dict[str, str]]:
-        best = list(self._diff(expected, actual)), dict[str, str]()
-        if not best[0]:
+    def compare(self, initial: State, expected: State, actual: State) -> Compared:
+        """Differences and renaming together: each comes with the other."""
+        best = Compared(list(self._diff(expected, actual)), {})
+        if not best.differences:
             return best
         wanted, made = created(initial, expected), created(initial, actual)
         if not any(name in wanted for name in made):
@@ -96,8 +106,8 @@ class Comparison:
             if count >= _MOST_PAIRINGS:
                 break
             found = list(self._diff(expected, rename(actual, renaming, made)))
-            if _weight(found) < _weight(best[0]):
-                best = found, renaming
+            if _weight(found) < _weight(best.differences):
+                best = Compared(found, renaming)
             if not found:
                 break
         return best

@@ -78,12 +78,12 @@ def defines(source: str, name: str) -> bool:
     return any(isinstance(node, ast.FunctionDef) and node.name == name for node in _parse(source).body)
 
 
-def renewal(source: str) -> str | None:
-    """Statements after which calling a source that may run is as in a fresh session; None: there are none.
+def renewal(source: str) -> dict[str, str] | None:
+    """Names to assign anew, each with its expression, so that a call is as in a fresh session; None: nothing does that.
 
-    All that a call can change and leave behind are the lists, dicts and sets among the constants, where a function has
-    got hold of one under another name: these statements assign them anew. Functions and modules take no attributes,
-    and nothing in them changes, the context of `decimal` apart.
+    All that a call of a source that may run can change and leave behind are the lists, dicts and sets among the
+    constants, where a function has got hold of one under another name. Functions and modules take no attributes, and
+    nothing in them changes, the context of `decimal` apart.
     """
     constants: dict[str, ast.expr] = {}
     bound: list[str] = []
@@ -103,7 +103,7 @@ def renewal(source: str) -> str | None:
     if len(set(bound)) < len(bound) or "set" in bound or "decimal" in _imported(source) or _names_iter(source):
         return None
     try:
-        return "\n".join(f"{name} = {ast.unparse(value)}" for name, value in constants.items())
+        return {name: ast.unparse(value) for name, value in constants.items()}
     except (ValueError, RecursionError):  # a number of too many digits, or nesting that only just could be read
         return None
 

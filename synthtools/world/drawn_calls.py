@@ -5,6 +5,7 @@ from itertools import islice
 
 from synthtools.types import Collection, Tool
 from synthtools.types.record import Json, JsonObject, State
+from synthtools.world.behaviour import Call
 from synthtools.world.draw import draw_arguments
 from synthtools.world.edges import edge_arguments
 from synthtools.world.state import in_order, records_of
@@ -60,22 +61,31 @@ class DrawnCalls:
         self._now = now
         self._constants = constants
         self._drawn = draw_arguments(tool, state, collections, seed, draws, now=now)
+        self._bare = states_without(state, (*tool.reads, *tool.writes))
         self._led: list[State] = []
         self._refused = False
 
+    def independent(self) -> Iterator[Call]:
+        """Those of the calls that are made whatever comes of the others, in their order."""
+        yield from (Call(*worked) for worked in self._worked)
+        for index, arguments in enumerate(self._drawn):
+            if self._is_bare(index):
+                yield Call(arguments, self._bare_state(index))
+            elif not self._is_chained(index):
+                yield Call(arguments, self._given)
+
     def __iter__(self) -> Iterator[tuple[JsonObject, State]]:
         chain = self._given
-        bare = states_without(self._given, (*self._tool.reads, *self._tool.writes))
         repeated: list[JsonObject] = []
         varied: list[JsonObject] = []
         yield from self._worked
         for index, arguments in enumerate(self._drawn):
             if index % _CHAIN == 0:
                 chain = self._given
-            if index % 10 == 9:
-                yield arguments, bare[index // 10 % len(bare)]
+            if self._is_bare(index):
+                yield arguments, self._bare_state(index)
                 continue
-            start = chain if index % 2 else self._given
+            start = chain if self._is_chained(index) else self._given
             after = yield from self._made(arguments, start)
             if after is None:
                 continue
@@ -83,7 +93,7 @@ class DrawnCalls:
                 repeated.append(arguments)
             if start is self._given and not self._refused and len(varied) < _MOST_VARIED and arguments not in varied:
                 varied.append(arguments)
-            if index % 2:
+            if self._is_chained(index):
                 chain = after
         for arguments in varied:
             edges = edge_arguments(self._tool, arguments, self._given, now=self._now, constants=self._constants)
@@ -96,6 +106,17 @@ class DrawnCalls:
                 if after is None or after is start:
                     break
                 start = after
+
+    @staticmethod
+    def _is_chained(index: int) -> bool:
+        return index % 2 == 1
+
+    @staticmethod
+    def _is_bare(index: int) -> bool:
+        return index % 10 == 9
+
+    def _bare_state(self, index: int) -> State:
+        return self._bare[index // 10 % len(self._bare)]
 
     def led_to(self, state: State, *, refused: bool) -> None:
         """Takes the state after the last call: the same object as before, if the call changed nothing."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from synthtools.types import Tool, ToolCall
 from synthtools.types.record import Json, JsonObject, Record, State
 from synthtools.types.shortened import shown_json
-from synthtools.world.behaviour import Outcome
+from synthtools.world.behaviour import Call, Outcome
 from synthtools.world.equivalence import Ending
 from synthtools.world.gate import fill
 from synthtools.world.pairing import rename_within
@@ -33,11 +33,14 @@ class Example(Record):
         """The arguments with the tool's defaults filled in."""
         return fill(tool, ToolCall(name=tool.name, arguments=self.args))
 
+    def call(self, tool: Tool) -> Call:
+        """The call to make, on a copy of the state."""
+        return Call(self.arguments(tool), copy_state(self.before))
+
 
 def check_example(subject: Subject, example: Example, *, guard_only: bool = False) -> None:
     """Checks that an example comes out as it says, or its guard alone. Raises: Failed (`example`, `no_crash`)."""
-    before = copy_state(example.before)
-    arguments = example.arguments(subject.tool)
+    arguments, before = example.call(subject.tool)
     outcome = subject.run_well(arguments, before, guard_only=guard_only)
     if outcome.status_code != example.status:
         came = f"{outcome.status_code} {outcome.message}" if outcome.message is not None else "None (success)"

@@ -44,11 +44,15 @@ def akin(name: str, pools: Sequence[Held]) -> list[Held]:
 
 def collection_of(name: str, collections: Iterable[str]) -> str | None:
     """The collection whose ids a parameter takes, by its name: `order_id`, `order_ids` or `order`."""
-    known = list(collections)
+    return _collection_of(name, tuple(collections))
+
+
+@lru_cache(maxsize=4096)  # many draws ask the same of the same few names
+def _collection_of(name: str, collections: tuple[str, ...]) -> str | None:
     for suffix in ("_ids", "_id", ""):
         if name.endswith(suffix):
             stem = name.removesuffix(suffix)
-            for collection in known:
+            for collection in collections:
                 if stem and (stem == singular(collection) or stem.endswith("_" + singular(collection))):
                     return collection
     return None

@@ -26,7 +26,9 @@ def clock_derived(subject: Subject, runs: Sequence[DrawnRun]) -> tuple[tuple[str
     fields: set[str] = set()
     outputs: set[str] = set()
     successes = [run for run in runs if run.succeeded]
-    for run in [*successes[:_CLOCKED], *successes[-1:]] if now else ():
+    clocked = [*successes[:_CLOCKED], *successes[-1:]] if now else []
+    subject.run_ahead([run.call for run in clocked], now=now)
+    for run in clocked:
         try:
             other = subject.run(run.arguments, run.before, now=now)
         except SandboxError:

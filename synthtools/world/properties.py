@@ -13,7 +13,7 @@ from synthtools.types import Parameter
 from synthtools.types.record import Json, JsonObject, State
 from synthtools.types.shortened import shortened, shown_json
 from synthtools.world import dialect
-from synthtools.world.behaviour import Outcome
+from synthtools.world.behaviour import Call, Outcome
 from synthtools.world.draw import draw_other_values
 from synthtools.world.held import collection_of
 from synthtools.world.patch import Patch, apply_patch, pointer_steps, same
@@ -69,7 +69,9 @@ def _codes_of_title(subject: Subject, message: str) -> list[int]:
 
 def guard_changes_nothing(subject: Subject, runs: Sequence[DrawnRun]) -> None:
     """A guard that lets a call pass has changed nothing, either: what apply changes would hide it."""
-    for run in spread([run for run in runs if run.passed], _GUARDED):
+    passed = spread([run for run in runs if run.passed], _GUARDED)
+    subject.run_ahead([run.call for run in passed], guard_only=True)
+    for run in passed:
         outcome = subject.run_well(run.arguments, run.before, guard_only=True)
         _unchanged(outcome.patch, run.arguments, run.before)
         if outcome.arguments is not None and not same(outcome.arguments, run.arguments):
@@ -171,8 +173,8 @@ def unknown_ids_refused(subject: Subject, runs: Sequence[DrawnRun]) -> None:
 
 def repeatable(subject: Subject, runs: Sequence[DrawnRun]) -> None:
     """Calls made once more, in another order, come out as before: nothing is kept between them."""
-    for run in reversed(spread(runs, _REPEATED)):
-        again = subject.again(run)
+    tried = spread(runs, _REPEATED)[::-1]
+    for run, again in zip(tried, subject.again(tried), strict=True):
         if again.status_code != run.outcome.status_code:
             message = f"the same call answered status {again.status_code} and before {run.outcome.status_code}"
             raise Failed("guard", "repeatable", message, run.arguments)
@@ -188,10 +190,13 @@ def repeatable(subject: Subject, runs: Sequence[DrawnRun]) -> None:
 def order_free(subject: Subject, runs: Sequence[DrawnRun]) -> None:
     """Collections are unordered: with its records the other way round, a call comes out the same."""
     by_success = sorted(runs, key=lambda run: not run.succeeded)
+    reordered: list[tuple[DrawnRun, State]] = []
     for index, run in enumerate(spread(by_success, _REORDERED)):
         before = _another_order(run.before, subject.declared, random.Random(f"order:{index}"))
-        if before is None:
-            continue
+        if before is not None:
+            reordered.append((run, before))
+    subject.run_ahead([Call(run.arguments, before) for run, before in reordered if run.whole])
+    for run, before in reordered:
         again = subject.run_well(run.arguments, before, guard_only=not run.whole)
         advice = "records have no order: sort by a field or by id, never rely on the first or last one"
         if again.status_code != run.outcome.status_code:

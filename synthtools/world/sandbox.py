@@ -8,7 +8,9 @@ right whatever a call may have changed.
 import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -166,14 +168,41 @@ def close() -> None:
 atexit.register(close)
 
 
+_Call = tuple[Program, Limits, tuple[tuple[str, str], ...]]
+_answers: ContextVar[dict[_Call, str] | None] = ContextVar("synthtools_sandbox_answers", default=None)
+
+
+@contextmanager
+def remembering() -> Generator[None]:
+    """A block of which no call is made twice, but for those that fail: a program answers equal inputs alike.
+
+    For whoever tries many variants of one thing, and not for whoever wants to see whether a program does that.
+    """
+    token = _answers.set({})
+    try:
+        yield
+    finally:
+        _answers.reset(token)
+
+
 def feed(program: Program, inputs: Mapping[str, str], limits: Limits = DEFAULT_LIMITS) -> str:
-    """Makes a call of a program and returns the text that it evaluates to.
+    """Makes a call of a program and returns the text that it evaluates to; in a block that remembers, once.
 
     Raises:
         SandboxError: It crashed, ran out of its limits or gave no text; the message is `line N: Type: text` where a
             line of the program is to blame.
         UsageError: This process was forked from one that has used the sandbox.
     """
+    answers = _answers.get()
+    if answers is None:
+        return _fed(program, inputs, limits)
+    call = (program, limits, tuple(inputs.items()))
+    if call not in answers:
+        answers[call] = _fed(program, inputs, limits)
+    return answers[call]
+
+
+def _fed(program: Program, inputs: Mapping[str, str], limits: Limits) -> str:
     try:
         answer = _SESSIONS.answer(program, inputs, limits)
     except pydantic_monty.MontyError as error:

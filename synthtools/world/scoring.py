@@ -1,6 +1,7 @@
 """The score of a rollout from what was executed: state, calls and answer, each checked by code."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from synthtools.errors import FailureCause
@@ -16,7 +17,7 @@ from synthtools.types import (
 )
 from synthtools.types.record import JsonObject, State
 from synthtools.world.attribution import OWN, refused_for_good, unanswered
-from synthtools.world.comparison import Comparison
+from synthtools.world.comparison import Compared, Comparison
 from synthtools.world.equivalent_read import GoldRead
 from synthtools.world.explanation import explain, listed, listed_values, records_block
 from synthtools.world.gate import tool_gate
@@ -147,10 +148,9 @@ class _Scorer:
         return _Part(VerdictCheck(name="ended", passed=False, detail=how), 0.0) if how else None
 
     def _state(self) -> _Part | None:
-        actual = self._executed.final_state
-        if self._expected is None or actual is None:
+        if self._expected is None or self._executed.final_state is None:
             return None
-        found = self._comparison.differences(self._initial, self._expected, actual)
+        found = self._compared.differences
         if not found:
             return _Part(VerdictCheck(name="state", passed=True, detail="as expected"), 1.0)
         if all(difference.judged for difference in found):
@@ -175,7 +175,7 @@ class _Scorer:
         if not required:
             return None
         done = [
-            (call.name, self._arguments(call, self._renaming()), response)
+            (call.name, self._arguments(call, self._compared.renaming), response)
             for call, response in self._executed.calls
             if response.ok
         ]
@@ -248,10 +248,12 @@ class _Scorer:
     def _expected_answer(self) -> Sequence[AnswerValue]:
         return self._task.certificate.expected_answer if self._task.certificate else ()
 
-    def _renaming(self) -> Mapping[str, str]:
+    @cached_property
+    def _compared(self) -> Compared:
+        """The rollout's state beside the expected one; the same where one of them is not known."""
         if self._expected is None or self._executed.final_state is None:
-            return {}
-        return self._comparison.renaming(self._initial, self._expected, self._executed.final_state)
+            return Compared([], {})
+        return self._comparison.compare(self._initial, self._expected, self._executed.final_state)
 
     def _arguments(self, call: ToolCall, renaming: Mapping[str, str]) -> JsonObject:
         tool = self._tools.get(call.name)
@@ -305,7 +307,7 @@ class _Scorer:
         if not self._executed.answer_due and self._executed.answer is None:
             return _Part(VerdictCheck(name="answer", passed=True, detail="not judged: calls alone were given"), 1.0)
         text = SpokenText(self._executed.answer or "", self._task.world.now if self._task.world else None)
-        renaming = {wanted: made for made, wanted in self._renaming().items()}
+        renaming = {wanted: made for made, wanted in self._compared.renaming.items()}
         missing = [
             value.value
             for value in expected

@@ -1,6 +1,7 @@
 """A behaviour under certification: runs its calls, and turns crashes into failures that its writer understands."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -9,11 +10,14 @@ from synthtools.errors import SandboxError
 from synthtools.types import Collection, Tool
 from synthtools.types.record import JsonObject, State
 from synthtools.types.shortened import shown_json
-from synthtools.world.behaviour import Behaviour, Outcome
+from synthtools.world.behaviour import Behaviour, Call, Outcome
 from synthtools.world.equivalence import Ending, Equivalence
 from synthtools.world.patch import Patch
 from synthtools.world.property_failure import Failed, Part
 from synthtools.world.state import StateSchema, slice_of
+
+_TOGETHER = 16
+"""Most calls that are made together: if one of them crashes, all were made in vain."""
 
 
 class DrawnRun(NamedTuple):
@@ -24,6 +28,11 @@ class DrawnRun(NamedTuple):
     outcome: Outcome
     whole: bool
     """Whether guard and apply both ran and were fine; else only the guard's answer counts."""
+
+    @property
+    def call(self) -> Call:
+        """What was drawn."""
+        return Call(self.arguments, self.before)
 
     @property
     def passed(self) -> bool:
@@ -69,12 +78,26 @@ class Subject:
     def run(self, arguments: JsonObject, before: State, *, now: str | None = None, guard_only: bool = False) -> Outcome:
         """What comes of a call; of the same one, what came of it before. Raises: SandboxError."""
         now = self.now if now is None else now
-        seen = {name: before[name] for name in self.declared if name in before}
-        key = orjson.dumps([guard_only, now, arguments, seen])
+        call = Call(arguments, before)
+        key = self._key(call, now, guard_only)
         known = self._outcomes.get(key)
         if known is None:
-            known = self._outcomes[key] = self._run(arguments, before, now, guard_only)
+            (known,) = self._run_each([call], now, guard_only)
+            self._outcomes[key] = known
         return known
+
+    def run_ahead(self, calls: Sequence[Call], *, now: str | None = None, guard_only: bool = False) -> None:
+        """Makes calls together for which `run` will be asked; where one of them crashes, that is left to `run`."""
+        if not self.behaviour.runs_together:
+            return
+        now = self.now if now is None else now
+        new = {key: call for call in calls if (key := self._key(call, now, guard_only)) not in self._outcomes}
+        keys = list(new)
+        for start in range(0, len(keys), _TOGETHER):
+            some = keys[start : start + _TOGETHER]
+            with contextlib.suppress(SandboxError):
+                outcomes = self._run_each([new[key] for key in some], now, guard_only)
+                self._outcomes.update(zip(some, outcomes, strict=True))
 
     def run_well(self, arguments: JsonObject, before: State, *, guard_only: bool = False) -> Outcome:
         """What comes of a call that must not crash. Raises: Failed (`no_crash`)."""
@@ -83,12 +106,20 @@ class Subject:
         except SandboxError as error:
             raise self._crash(error, arguments, before) from None
 
-    def again(self, run: DrawnRun) -> Outcome:
-        """Makes a drawn call once more, its guard alone if only that counted. Raises: Failed (`no_crash`)."""
-        try:
-            return self._run(run.arguments, run.before, self.now, guard_only=not run.whole)
-        except SandboxError as error:
-            raise self._crash(error, run.arguments, run.before) from None
+    def again(self, runs: Sequence[DrawnRun]) -> Iterator[Outcome]:
+        """Makes drawn calls once more, of some the guard alone if only that counted. Raises: Failed (`no_crash`)."""
+        together: list[Outcome] = []
+        if all(run.whole for run in runs):
+            with contextlib.suppress(SandboxError):
+                together = self._run_each([run.call for run in runs], self.now, guard_only=False)
+        if together:
+            yield from together
+            return
+        for run in runs:
+            try:
+                yield from self._run_each([run.call], self.now, guard_only=not run.whole)
+            except SandboxError as error:
+                raise self._crash(error, run.arguments, run.before) from None
 
     def part(self, state: State) -> State:
         """The slice of a state that the tool declares."""
@@ -98,10 +129,12 @@ class Subject:
         """An outcome's answer and state, to be compared."""
         return Ending(outcome.data, outcome.state)
 
-    def _run(self, arguments: JsonObject, before: State, now: str, guard_only: bool) -> Outcome:
-        return self.behaviour.run(
-            self.tool, arguments, before, now=now, collections=self.collections, guard_only=guard_only
-        )
+    def _run_each(self, calls: Sequence[Call], now: str, guard_only: bool) -> list[Outcome]:
+        return self.behaviour.run_each(calls, self.tool, now=now, collections=self.collections, guard_only=guard_only)
+
+    def _key(self, call: Call, now: str, guard_only: bool) -> bytes:
+        seen = {name: call.state[name] for name in self.declared if name in call.state}
+        return orjson.dumps([guard_only, now, call.arguments, seen])
 
     def _crash(self, error: SandboxError, arguments: JsonObject, before: State) -> Failed:
         part: Part = "apply"
