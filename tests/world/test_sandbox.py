@@ -9,19 +9,31 @@ import pytest
 
 from synthtools.errors import BehaviourRefused, SandboxError, UsageError
 from synthtools.types import Parameter, Tool
-from synthtools.world.behaviour import Behaviour
+from synthtools.world.behaviour import Behaviour, Call
 from synthtools.world.dialect import problems
-from synthtools.world.sandbox import Limits, Program, close, feed
+from synthtools.world.sandbox import Limits, Program, close, feed, remembering
 
 TOOL = Tool(name="T", description="", parameters={"n": Parameter(type="integer")}, output={}, writes=("things",))
 STATE = {"things": {"TH-1": {"n": 1}}}
 GUARD = "def guard(args, state, now):\n    return None\n\n\n"
 
 
-def run(body, head="", limits=None):
+NOW = "2026-01-15T09:00:00Z"
+
+
+def behaviour(body, head=""):
     indented = "\n".join("    " + line for line in body.splitlines())
-    source = f"{head}\n{GUARD}def apply(args, state, now):\n{indented}\n"
-    return Behaviour(source).run(TOOL, {"n": 3}, STATE, now="2026-01-15T09:00:00Z", limits=limits or Limits())
+    return Behaviour(f"{head}\n{GUARD}def apply(args, state, now):\n{indented}\n")
+
+
+def run(body, head="", limits=None):
+    return behaviour(body, head).run(TOOL, {"n": 3}, STATE, now=NOW, limits=limits or Limits())
+
+
+def workers():
+    """The processes of the sandbox that there are (Linux)."""
+    children = [pid for child in Path("/proc/self/task").glob("*/children") for pid in child.read_text().split()]
+    return [int(pid) for pid in children if b"monty" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.mark.parametrize(
@@ -174,14 +186,46 @@ def test_nothing_is_left_from_one_feed_to_the_next():
 def test_nothing_is_left_from_one_call_of_a_behaviour_to_the_next(head: str, body: str) -> None:
     first = run(body, head).data
     assert [run(body, head).data for _ in range(3)] == [first] * 3
+    together = behaviour(body, head).run_each([Call({"n": 3}, STATE)] * 20, TOOL, now=NOW)
+    assert [outcome.data for outcome in together] == [first] * 20
+
+
+def test_calls_made_together_come_out_as_alone_and_one_that_crashes_is_told():
+    body = (
+        "if not state['things']:\n    return {'x': 1 / args['n']}\n"
+        "state['things'][new_id('things')] = {'n': args['n']}\nreturn {'n': args['n'], 'now': now}"
+    )
+    calls = [Call({"n": n}, {"things": {f"TH-{n + 1}": {"n": n}}}) for n in range(5)]
+    alone = [behaviour(body).run(TOOL, call.arguments, call.state, now=NOW) for call in calls]
+    assert behaviour(body).run_each(calls, TOOL, now=NOW) == alone
+    assert behaviour(body).run_each([], TOOL, now=NOW) == []
+    with pytest.raises(SandboxError, match="line 8: ZeroDivisionError"):
+        behaviour(body).run_each([*calls, Call({"n": 0}, {"things": {}})], TOOL, now=NOW)
+
+
+def test_a_block_that_remembers_makes_no_call_twice_but_those_that_failed():
+    program, limits = Program("", "str(int(x) + 1)"), Limits()
+    with remembering():
+        assert [feed(program, {"x": "1"}), feed(program, {"x": "2"})] == ["2", "3"]
+        close()  # a call that is made starts the workers anew
+        assert feed(program, {"x": "1"}) == "2"
+        assert workers() == []
+        with pytest.raises(SandboxError, match="ValueError"):
+            feed(program, {"x": "one"})
+        assert workers() != []
+        close()
+        with pytest.raises(SandboxError, match="ValueError"):
+            feed(program, {"x": "one"})
+        assert workers() != []
+        close()
+    assert feed(program, {"x": "1"}, limits) == "2"
+    assert workers() != []
 
 
 def test_calls_go_on_where_the_worker_of_the_last_ones_was_killed() -> None:
     assert run("return 1").data == 1
-    for child in Path("/proc/self/task").glob("*/children"):
-        for pid in child.read_text().split():
-            if b"monty" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(int(pid), signal.SIGKILL)
+    for pid in workers():
+        os.kill(pid, signal.SIGKILL)
     assert run("return 1").data == 1
 
 
