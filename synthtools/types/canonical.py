@@ -119,7 +119,13 @@ def _scan(value: object, depth: int) -> int:
             for key, item in cast("Mapping[object, object]", value).items():
                 if not isinstance(key, str):
                     raise _Fault(f"key {key!r} is no string")
-                if isinstance(item, str) and item.isascii() and key.isascii():  # most are: no call for those
+                if isinstance(item, str):
+                    plain = item.isascii()
+                elif isinstance(item, int):
+                    plain = -MAX_INTEGER <= item <= MAX_INTEGER
+                else:
+                    plain = item is None
+                if plain and key.isascii():  # most are: no call for those
                     continue
                 level = (
                     _scan(item, depth + 1) if key.isascii() else max(_scan_text(key, _OTHER), _scan(item, depth + 1))

@@ -151,9 +151,7 @@ class _Certifier:
     def _worked(self, examples: Sequence[Example]) -> list[tuple[JsonObject, State]]:
         """The examples' calls, each on its state filled up from the given one; left out if that breaks the schemas."""
         subject = self._subject
-        calls = [
-            (example.arguments(subject.tool), {**subject.state, **copy_state(example.before)}) for example in examples
-        ]
+        calls = [(example.arguments(subject.tool), {**subject.state, **example.state}) for example in examples]
         return [(arguments, before) for arguments, before in calls if not subject.schema.problems(before)]
 
     def _run_draws(self, draws: int, seed: int, worked: Sequence[tuple[JsonObject, State]]) -> list[DrawnRun]:

@@ -1,6 +1,7 @@
 """Worked examples: calls whose right outcome is known."""
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from synthtools.types import Tool, ToolCall
 from synthtools.types.record import Json, JsonObject, Record, State
@@ -33,9 +34,14 @@ class Example(Record):
         """The arguments with the tool's defaults filled in."""
         return fill(tool, ToolCall(name=tool.name, arguments=self.args))
 
+    @cached_property
+    def state(self) -> State:
+        """The state before, checked and in the order of a world's; not to be changed."""
+        return copy_state(self.before)
+
     def call(self, tool: Tool) -> Call:
-        """The call to make, on a copy of the state."""
-        return Call(self.arguments(tool), copy_state(self.before))
+        """The call to make."""
+        return Call(self.arguments(tool), self.state)
 
 
 def check_example(subject: Subject, example: Example, *, guard_only: bool = False) -> None:

@@ -6,14 +6,16 @@ parameter, wrong type, value outside a constraint (400 each); within one of them
 
 import weakref
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Literal
 
 import jsonschema_rs
 
 from synthtools.errors import DataError
 from synthtools.types import Check, Parameter, Tool, ToolCall
+from synthtools.types.parameter import closed_object
 from synthtools.types.record import Json, JsonObject
-from synthtools.world.validators import compile_schema
+from synthtools.world.validators import compile_schema, problem_of
 
 Policy = Literal["lenient", "strict"]
 """`lenient`: an integer may come as `3.0`, a number as an integer; `strict`: neither."""
@@ -28,7 +30,7 @@ _Problem = tuple[int, int, str, str]
 
 
 class ToolGate:
-    """The compiled gate of one tool.
+    """The compiled gate of one tool, and the check of what it answers.
 
     Raises:
         DataError: A pattern of the tool is no regular expression, or too long to be compiled.
@@ -36,6 +38,7 @@ class ToolGate:
 
     def __init__(self, tool: Tool) -> None:
         self._parameters = tool.parameters
+        self._output = tool.output
         try:
             self._validator = compile_schema(tool.parameters_schema())
         except DataError as error:
@@ -52,6 +55,17 @@ class ToolGate:
             for name, parameter in tool.parameters.items()
             if name in self._defaults and not compile_schema(parameter.json_schema()).is_valid(parameter.default)
         }
+
+    @cached_property
+    def _response(self) -> jsonschema_rs.Draft202012Validator:
+        return compile_schema(closed_object(self._output))
+
+    def response_problem(self, data: Json) -> str | None:
+        """Why the data of a success does not fit the tool's output, as `path: message`; None where it does.
+
+        Raises: DataError, as the gate itself, for a pattern of the output.
+        """
+        return problem_of(self._response, data)
 
     def check(self, arguments: JsonObject, policy: Policy = "lenient") -> Check:
         """The decision on a call's arguments; defaults that would be filled must pass too."""

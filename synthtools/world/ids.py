@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from synthtools.types import Collection
@@ -32,6 +33,12 @@ def id_series(name: str, ids: Iterable[str], collection: Collection | None) -> I
     The stem is the one that the collection's ids have; among several stems, the declared prefix, else the one with the
     highest number. A collection without numbered ids uses its declared prefix, else the letters of its name.
     """
+    return _series(name, tuple(ids), collection.id_prefix if collection is not None else "")
+
+
+@lru_cache(maxsize=1024)
+def _series(name: str, ids: tuple[str, ...], declared: str) -> IdSeries:
+    """Every call of a tool that creates records asks, and most on a state that was asked about before."""
     stems: dict[str, tuple[int, int]] = {}
     for record_id in ids:
         match = _NUMBERED.fullmatch(record_id)
@@ -41,7 +48,6 @@ def id_series(name: str, ids: Iterable[str], collection: Collection | None) -> I
         highest, width = stems.get(stem, (-1, 1))
         padded = len(digits) if digits.startswith("0") else 1
         stems[stem] = max(highest, int(digits)), max(width, padded)
-    declared = collection.id_prefix if collection is not None else ""
     own = {stem: series for stem, series in stems.items() if declared and stem.rstrip("-_ ") == declared.rstrip("-_ ")}
     candidates = own or ({} if declared else stems)
     if candidates:

@@ -69,6 +69,8 @@ def same(left: Json, right: Json) -> bool:
         return True
     if left != right:
         return False
+    if not isinstance(left, dict | list):
+        return type(left) is type(right)
     return orjson.dumps(left) == orjson.dumps(right) or same_json(left, right)
 
 

@@ -5,7 +5,7 @@ Each check raises `Failed` with the case that shows a fault; without a fault it 
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from synthtools.errors import StateError
@@ -15,12 +15,12 @@ from synthtools.types.shortened import shortened, shown_json
 from synthtools.world import dialect
 from synthtools.world.behaviour import Call, Outcome
 from synthtools.world.draw import draw_other_values
+from synthtools.world.gate import tool_gate
 from synthtools.world.held import collection_of
 from synthtools.world.patch import Patch, apply_patch, pointer_steps, same
 from synthtools.world.property_failure import Failed, Part
 from synthtools.world.state import records_of
 from synthtools.world.subject import DrawnRun, Subject, undeclared
-from synthtools.world.validators import first_problem
 
 _REPEATED = 20
 _REORDERED = 80
@@ -88,8 +88,8 @@ def _unchanged(patch: Patch, arguments: JsonObject, before: State) -> None:
 def apply_answer(subject: Subject, arguments: JsonObject, before: State, outcome: Outcome) -> None:
     """A response fits the tool's output; a change stays within `writes` and leaves a sound state."""
     tool = subject.tool
-    problem = first_problem(tool.output_schema(), outcome.data) or _whole_float(
-        Parameter(type="object", properties=tool.output), outcome.data, "the response"
+    problem = tool_gate(tool).response_problem(outcome.data) or _whole_float_in(
+        tool.output, outcome.data, "the response"
     )
     if problem:
         keys = ", ".join(f"{name}: {parameter.type}" for name, parameter in tool.output.items())
@@ -118,30 +118,32 @@ def _whole_floats(subject: Subject, patch: Patch) -> Iterator[str]:
         collection, value = subject.schema.collections.get(name), operation.get("value")
         if collection is None:
             continue
-        record = Parameter(type="object", properties=collection.fields)
+        where = "/".join((name, *steps))
         if not steps and isinstance(value, dict):
-            written: list[tuple[Parameter | None, Json]] = [(record, held) for held in value.values()]
+            problems = [_whole_float_in(collection.fields, record, where) for record in value.values()]
         elif len(steps) == 1:
-            written = [(record, value)]
+            problems = [_whole_float_in(collection.fields, value, where)]
+        elif len(steps) == 2 and steps[1] in collection.fields:
+            problems = [_whole_float(collection.fields[steps[1]], value, where)]
         else:
-            written = [(collection.fields.get(steps[1]) if len(steps) == 2 else None, value)]
-        for parameter, held in written:
-            problem = _whole_float(parameter, held, "/".join((name, *steps))) if parameter else None
-            if problem:
-                yield problem
+            problems = []
+        yield from filter(None, problems)
 
 
 def _whole_float(parameter: Parameter, value: Json, where: str) -> str | None:
     if parameter.type == "integer" and isinstance(value, float):
         return f"{where} is {value}, no integer: use //, int() or round()"
-    inner: Iterable[str | None] = ()
     if isinstance(value, list) and parameter.items is not None:
         items = parameter.items
-        inner = (_whole_float(items, item, where) for item in value)
-    elif isinstance(value, dict):
-        known = parameter.properties or {}
-        inner = (_whole_float(known[key], item, f"{where}/{key}") for key, item in value.items() if key in known)
-    return next((problem for problem in inner if problem), None)
+        return next((problem for item in value if (problem := _whole_float(items, item, where))), None)
+    return _whole_float_in(parameter.properties or {}, value, where)
+
+
+def _whole_float_in(known: Mapping[str, Parameter], value: Json, where: str) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    found = (_whole_float(known[key], item, f"{where}/{key}") for key, item in value.items() if key in known)
+    return next((problem for problem in found if problem), None)
 
 
 def some_success(subject: Subject, runs: Sequence[DrawnRun]) -> None:

@@ -52,7 +52,11 @@ def _patterns(schema: Json) -> Iterator[str]:
 
 def first_problem(schema: JsonObject, value: Json) -> str | None:
     """Why a value does not fit a schema, as `path: message`, or None where it does."""
-    validator = compile_schema(schema)
+    return problem_of(compile_schema(schema), value)
+
+
+def problem_of(validator: jsonschema_rs.Draft202012Validator, value: Json) -> str | None:
+    """`first_problem`, by the validator of the schema."""
     if validator.is_valid(value):
         return None
     error = next(iter(validator.iter_errors(value)))

@@ -29,13 +29,12 @@ from synthtools.types.canonical import check_json
 from synthtools.types.environment import DEFAULT_NOW
 from synthtools.types.record import Json, JsonObject
 from synthtools.world.behaviour import Behaviour, Outcome
-from synthtools.world.gate import Gate
+from synthtools.world.gate import Gate, tool_gate
 from synthtools.world.patch import Patch, apply_patch, pointer_steps
 from synthtools.world.simulator import Simulation, Simulator
 from synthtools.world.state import StateSchema, compile_changes, copy_state, in_order, slice_hash, slice_of
 from synthtools.world.threads import in_thread
 from synthtools.world.transitions import Transitions, one_at_a_time, transition_key
-from synthtools.world.validators import first_problem
 
 Engine = Literal["auto", "code", "llm"]
 """`auto`: certified code, else the simulator; `code`: certified code only; `llm`: the simulator only."""
@@ -194,7 +193,7 @@ class World:
             ToolCallSyntaxError: A text is no tool call.
         """
         call = ToolCall.parse(call) if isinstance(call, str) else call
-        step = self._begin(call)
+        step = self._refused(call) or self._begin(call)
         if isinstance(step, _Step):
             step = self._simulate(step)
         return self._finish(call, step)
@@ -207,17 +206,19 @@ class World:
         """
         call = ToolCall.parse(call) if isinstance(call, str) else call
         async with self._lock:
-            step = await in_thread(self._begin, call)
+            step = self._refused(call) or await in_thread(self._begin, call)
             if isinstance(step, _Step):
                 step = await self._asimulate(step)
             return self._finish(call, step)
 
+    def _refused(self, call: ToolCall) -> _Answer | None:
+        """What the gate answers; None where it lets the call pass. It takes less than a thread to ask it in."""
+        decision = self._scene.gate.check(call)
+        return None if decision.passed else _Answer(_refusal(decision))
+
     def _begin(self, call: ToolCall) -> _Answer | _Step:
-        """Gate, lookup and code; what is left for the simulator comes back as a step."""
+        """Lookup and code for a call that passed; what is left for the simulator comes back as a step."""
         scene = self._scene
-        decision = scene.gate.check(call)
-        if not decision.passed:
-            return _Answer(_refusal(decision))
         tool = scene.tools[call.name]
         arguments = scene.gate.fill(call)
         step = _Step(tool, ToolCall(name=call.name, arguments=arguments), *self._key(tool, arguments))
@@ -263,7 +264,7 @@ class World:
                 return self._keep(step, _Answer(_coded_error(step.tool, outcome)))
             if guard_only:
                 return None
-            problem = first_problem(step.tool.output_schema(), outcome.data)
+            problem = tool_gate(step.tool).response_problem(outcome.data)
             if problem:
                 raise SandboxError(f"the response does not fit the output schema: {problem}")
             self._check(step.tool, outcome.patch)
@@ -350,7 +351,7 @@ class World:
                 return "an error answer must not change anything"
             message = simulation.error_message or "The call was refused."
             return self._keep(step, _Answer(Response(status_code=status, error_message=message, answered_by="model")))
-        problem = first_problem(tool.output_schema(), simulation.data)
+        problem = tool_gate(tool).response_problem(simulation.data)
         if problem:
             return f"the response does not fit the output schema: {problem}"
         try:
