@@ -32,7 +32,11 @@ from synthtools.runs.transitions import RunTransitions
 _SWITCH_SECONDS = 0.0005
 """After which a thread gives the interpreter to another that asks for it."""
 
-_FULL_COLLECTION = 8000
+_MIDDLE_COLLECTION = 0 if sys.version_info < (3, 14) else gc.get_threshold()[1]
+"""Collections of the young objects alone before one of the middle generation; from 3.14 on, Python looks at the old
+ones bit by bit, and this says how much at once."""
+
+_FULL_COLLECTION = 20_000
 """Collections of the middle generation before a full one: some twenty minutes, with 256 calls in flight."""
 
 
@@ -142,13 +146,15 @@ def make_way_for_calls() -> None:
 
     The garbage collector leaves alone all that there is by now: modules, programs, models. They live as long as the
     process; each full collection would look at them, for a tenth of a second and more. Full collections are rare: what
-    is in flight takes them as long again, and of a hundred thousand objects they free some hundred. And threads that
+    is in flight takes them as long again, and of a hundred thousand objects they free some hundred. Every other
+    collection is one of the middle generation, which then never grows: with 256 calls in flight, one takes 13 ms at
+    most instead of 60, and all together half the time, since little is looked at twice. And threads that
     run code let go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a
     command as it starts to work, never for a library, in whose process others have a say.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], _FULL_COLLECTION)
+    gc.set_threshold(gc.get_threshold()[0], _MIDDLE_COLLECTION, _FULL_COLLECTION)
     sys.setswitchinterval(_SWITCH_SECONDS)
 
 
