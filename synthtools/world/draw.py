@@ -10,8 +10,6 @@ from functools import cached_property
 from math import inf
 from typing import NamedTuple, TypeVar
 
-import jsonschema_rs
-
 from synthtools.types import Collection, Parameter, Tool, ToolCall
 from synthtools.types.canonical import same_json
 from synthtools.types.dates import is_date_time, is_day, iso_text
@@ -126,8 +124,6 @@ class Drawer:
         self._named: list[Json] = []
         self._bags: dict[str, list[Json]] = {}
         self._targets: dict[str, str | None] = {}
-        self._validators: dict[int, jsonschema_rs.Draft202012Validator] = {}
-        """By identity: the tool holds its parameters for as long as this draws."""
         # References come first: what their records hold is what the other values should lie close to.
         self._order = sorted(tool.parameters, key=lambda name: self._target(name, tool.parameters[name]) is None)
 
@@ -153,9 +149,7 @@ class Drawer:
 
     def value(self, name: str, parameter: Parameter, chances: _Chances) -> Json:
         """One value of a parameter; None where none was found that fits."""
-        validator = self._validators.get(id(parameter))
-        if validator is None:
-            validator = self._validators[id(parameter)] = compile_schema(parameter.json_schema())
+        validator = compile_schema(parameter.json_schema())
         for _ in range(_TRIES):
             value = parameter.normalise(self._candidate(name, parameter, chances))
             if value is not None and validator.is_valid(value):

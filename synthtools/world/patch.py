@@ -69,7 +69,7 @@ def same(left: Json, right: Json) -> bool:
         return True
     if left != right:
         return False
-    if not isinstance(left, dict | list):
+    if left is None or isinstance(left, str | int | float):
         return type(left) is type(right)
     return orjson.dumps(left) == orjson.dumps(right) or same_json(left, right)
 
