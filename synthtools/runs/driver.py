@@ -147,10 +147,10 @@ def make_way_for_calls() -> None:
     The garbage collector leaves alone all that there is by now: modules, programs, models. They live as long as the
     process; each full collection would look at them, for a tenth of a second and more. Full collections are rare: what
     is in flight takes them as long again, and of a hundred thousand objects they free some hundred. Every other
-    collection is one of the middle generation, which then never grows: with 256 calls in flight, one takes 13 ms at
-    most instead of 60, and all together half the time, since little is looked at twice. And threads that
-    run code let go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a
-    command as it starts to work, never for a library, in whose process others have a say.
+    collection is one of the middle generation, which then never grows: with 256 calls in flight, one takes 15 ms at
+    most instead of 50, and all together three fifths of the time, since little is looked at twice. And threads that run
+    code let go of the interpreter sooner than Python's 5 ms: the loop asks for it several times a call. For a command
+    as it starts to work, never for a library, in whose process others have a say.
     """
     gc.collect()
     gc.freeze()
